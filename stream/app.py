@@ -1,0 +1,50 @@
+"""The Faust app of a worker: everything Faust is told, in one place.
+
+Law: an app is built from settings and the broker's partition count alone, and building it connects to nothing.
+"""
+
+from pathlib import Path
+
+import faust
+
+from stream.clients import LARGEST_REQUEST, credentials
+from stream.settings import Settings
+from stream.transport import ChunkedTransport, Positions
+
+CHUNK_RECORDS = 2_000
+"""At most this many records are counted between two looks at the event loop, about 30 ms."""
+
+
+def build_app(settings: Settings, partitions: int, positions: Positions) -> faust.App:
+    """Return the app of one worker; `positions` says where each owned partition is read from."""
+    app = faust.App(
+        settings.app_id,
+        broker=[f"kafka://{address}" for address in settings.bootstrap.split(",")],
+        broker_credentials=credentials(settings),
+        # A killed worker's partitions move after ten seconds; Faust's default is a minute.
+        broker_session_timeout=10.0,
+        broker_heartbeat_interval=3.0,
+        broker_request_timeout=30.0,
+        broker_commit_interval=1.0,
+        broker_max_poll_records=CHUNK_RECORDS,
+        consumer_auto_offset_reset="earliest",
+        producer_max_request_size=LARGEST_REQUEST,
+        store="memory://",
+        datadir=Path(settings.data_dir) / "faust",
+        table_standby_replicas=0,
+        topic_partitions=partitions,
+        topic_replication_factor=settings.replication,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        stream_wait_empty=True,
+        stream_recovery_delay=0.0,
+        web_bind=settings.web_host,
+        web_host=settings.web_host,
+        web_port=settings.web_port,
+        web_cors_options={},
+        worker_redirect_stdouts=False,
+        autodiscover=False,
+    )
+    chunked = frozenset((settings.events_topic, settings.tallies_topic))
+    app.transport = ChunkedTransport(app, chunked, positions)
+    return app

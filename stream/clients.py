@@ -1,0 +1,67 @@
+"""How every Kafka client of presetwatch connects: one place for addresses, TLS and SASL.
+
+Law: what one client can reach, all can; a secret never leaves the settings but to the client that needs it.
+"""
+
+import ssl
+from typing import Any
+
+import faust
+from aiokafka.helpers import create_ssl_context
+
+from stream.domain.decoding import MAX_BYTES
+from stream.settings import Settings
+
+LARGEST_REQUEST = MAX_BYTES + 2**20
+"""A record of the greatest size that can be read must still fit when it is parked with headers; bytes."""
+
+
+def connection(settings: Settings) -> dict[str, Any]:
+    """Return the keyword arguments that connect an aiokafka client."""
+    arguments: dict[str, Any] = {
+        "bootstrap_servers": settings.bootstrap.split(","),
+        "security_protocol": settings.kafka_security_protocol,
+        "ssl_context": ssl_context(settings),
+    }
+    if settings.kafka_security_protocol.startswith("SASL"):
+        arguments |= _sasl(settings)
+    return arguments
+
+
+def credentials(settings: Settings) -> Any:
+    """Return Faust's credentials, or None for a broker without any."""
+    context = ssl_context(settings)
+    if settings.kafka_security_protocol.startswith("SASL"):
+        sasl = _sasl(settings)
+        return faust.SASLCredentials(
+            mechanism=sasl["sasl_mechanism"],
+            username=sasl["sasl_plain_username"],
+            password=sasl["sasl_plain_password"],
+            ssl_context=context,
+        )
+    return faust.SSLCredentials(context) if context else None
+
+
+def ssl_context(settings: Settings) -> ssl.SSLContext | None:
+    """Return the TLS context for the broker, or None where the protocol has no TLS."""
+    if "SSL" not in settings.kafka_security_protocol:
+        return None
+    context: ssl.SSLContext = create_ssl_context(
+        cafile=_text(settings.kafka_ca_file),
+        certfile=_text(settings.kafka_cert_file),
+        keyfile=_text(settings.kafka_key_file),
+    )
+    return context
+
+
+def _sasl(settings: Settings) -> dict[str, Any]:
+    password = settings.kafka_password
+    return {
+        "sasl_mechanism": settings.kafka_sasl_mechanism,
+        "sasl_plain_username": settings.kafka_username,
+        "sasl_plain_password": password.get_secret_value() if password else None,
+    }
+
+
+def _text(path: object) -> str | None:
+    return None if path is None else str(path)

@@ -1,0 +1,124 @@
+"""One preset as the deciding stage knows it: its panes by source partition, its rolling windows, its alerts.
+
+Law: closing panes in order keeps every window equal to the sum of its panes, at a cost that depends on neither the
+window's length nor the number of panes kept.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+
+from schemas.alert import AlertEvent
+from stream.domain.alerting import Alert, Phase
+from stream.domain.conditions import Counted, Sight
+from stream.domain.panes import next_boundary
+from stream.domain.recency import Recency
+from stream.domain.tally import Cell, FailedJob, Tally, add_counts, merged, take_counts
+
+EVIDENCE_JOBS = 5
+"""Failed jobs named in an alert: enough to look some up, few enough to read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stamped:
+    """A source partition's tally of a pane as of a source offset."""
+
+    offset: int
+    tally: Tally
+
+
+@dataclass(slots=True)
+class Preset:
+    """The state of one preset. Windows are derived from panes; the rest is kept in tables."""
+
+    pane_ms: int
+    errors_kept: int
+    panes: dict[int, dict[int, Stamped]] = field(default_factory=dict)
+    windows: dict[int, dict[Cell, int]] = field(default_factory=dict)
+    alerts: dict[str, Alert] = field(default_factory=dict)
+    recency: Recency = field(default_factory=Recency)
+    fired: dict[str, AlertEvent] = field(default_factory=dict)
+    """What was said when each alert that is firing now fired, by rule."""
+    ahead: list[int] = field(default_factory=list)
+    """Starts of panes that have not closed yet, as a heap."""
+    last_job_ms: int = -1
+    decided_to_ms: int | None = None
+    due_ms: int | None = None
+
+    def take(self, start_ms: int, source: int, stamped: Stamped) -> bool:
+        """Keep a tally unless a newer one of the same source partition is known; tell whether it was kept."""
+        if start_ms not in self.panes:
+            self._open_pane(start_ms)
+        by_source = self.panes[start_ms]
+        known = by_source.get(source)
+        if known is not None and known.offset >= stamped.offset:
+            return False
+        by_source[source] = stamped
+        return True
+
+    def _open_pane(self, start_ms: int) -> None:
+        self.panes[start_ms] = {}
+        if self.decided_to_ms is None or start_ms >= self.decided_to_ms:
+            heappush(self.ahead, start_ms)
+
+    def pane(self, start_ms: int) -> Tally:
+        """Return a pane's tally over all source partitions."""
+        by_source = self.panes.get(start_ms, {})
+        return merged((stamped.tally for stamped in by_source.values()), self.errors_kept)
+
+    def seen_between(self, start_ms: int, end_ms: int) -> dict[Cell, int]:
+        """Return the jobs by event time in [start, end)."""
+        total: dict[Cell, int] = {}
+        for start in self._starts_between(start_ms, end_ms):
+            for stamped in self.panes[start].values():
+                add_counts(total, stamped.tally.seen)
+        return total
+
+    def open_windows(self, lengths: Iterable[int]) -> None:
+        """Derive the rolling windows, as they stood when this preset was last decided on, from its panes."""
+        self.windows = {length: {} for length in lengths}
+        if self.decided_to_ms is None:
+            return
+        for length, window in self.windows.items():
+            for start in self._starts_between(self.decided_to_ms - length, self.decided_to_ms):
+                add_counts(window, self.pane(start).decided)
+
+    def close_pane(self, at_ms: int) -> Sight:
+        """Close the pane that ends at a tick: slide the windows, note how jobs ended, and return what can be seen."""
+        start_ms = at_ms - self.pane_ms
+        pane = self.pane(start_ms)
+        for length, window in self.windows.items():
+            add_counts(window, pane.decided)
+            take_counts(window, self.pane(start_ms - length).decided)
+        self.recency.merge(pane.recency, self.errors_kept)
+        self.last_job_ms = max(self.last_job_ms, pane.last_decided_ms)
+        self.decided_to_ms = at_ms
+        while self.ahead and self.ahead[0] < at_ms:
+            heappop(self.ahead)
+        return Sight(at_ms, self.pane_ms, pane.decided, self.windows, self.recency, self.last_job_ms)
+
+    def expire(self, oldest_ms: int) -> list[int]:
+        """Drop panes that start before an instant, and name them."""
+        expired = [start for start in self.panes if start < oldest_ms]
+        for start in expired:
+            del self.panes[start]
+        return expired
+
+    def newest_failures(self, start_ms: int, end_ms: int, counted: Counted) -> tuple[str, ...]:
+        """Name the newest failed jobs in [start, end), newest first."""
+        found: list[FailedJob] = []
+        for start in sorted(self._starts_between(start_ms, end_ms), reverse=True):
+            found += [sample for sample in reversed(self.pane(start).samples) if counted(sample.reason)]
+            if len(found) >= EVIDENCE_JOBS:
+                break
+        return tuple(job.job_id for job in found[:EVIDENCE_JOBS])
+
+    def has_open_alert(self) -> bool:
+        """Tell whether any alert is pending or firing."""
+        return any(alert.phase is not Phase.INACTIVE for alert in self.alerts.values())
+
+    def _starts_between(self, start_ms: int, end_ms: int) -> Iterator[int]:
+        spanned = range(next_boundary(start_ms, self.pane_ms), end_ms, self.pane_ms)
+        if len(spanned) < len(self.panes):
+            return (start for start in spanned if start in self.panes)
+        return (start for start in self.panes if start_ms <= start < end_ms)

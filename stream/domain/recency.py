@@ -1,0 +1,42 @@
+"""How a preset's jobs have ended lately: the failures since the last finished job, by event time.
+
+Law: `merge` is commutative, associative and has the empty value as its identity, so panes and partitions may be put
+together in any order; a late success from before a run of failures does not break the run.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Recency:
+    """The newest finished job and the newest failures after it; times in epoch milliseconds."""
+
+    last_finished_ms: int = -1
+    failures: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """Per reason, ascending: a rule that counts some reasons must not lose them to others."""
+
+    def finish(self, at_ms: int) -> None:
+        """Take note of a finished job."""
+        if at_ms <= self.last_finished_ms:
+            return
+        self.last_finished_ms = at_ms
+        later = {reason: tuple(time for time in times if time > at_ms) for reason, times in self.failures.items()}
+        self.failures = {reason: times for reason, times in later.items() if times}
+
+    def fail(self, reason: str, at_ms: int, kept: int) -> None:
+        """Take note of a failed job; `kept` is how many are remembered of each reason."""
+        if at_ms > self.last_finished_ms:
+            self.failures[reason] = tuple(sorted((*self.failures.get(reason, ()), at_ms))[-kept:])
+
+    def merge(self, other: "Recency", kept: int) -> None:
+        """Take in what is known from elsewhere."""
+        self.finish(other.last_finished_ms)
+        for reason, times in other.failures.items():
+            for at_ms in times:
+                self.fail(reason, at_ms, kept)
+
+    def newest(self, counted: Callable[[str], bool], most: int) -> list[tuple[int, str]]:
+        """Return the newest failures that count, as (time, reason), ascending; at most `most` of them."""
+        failures = [(at_ms, reason) for reason, times in self.failures.items() if counted(reason) for at_ms in times]
+        return sorted(failures)[-most:]

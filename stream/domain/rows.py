@@ -1,0 +1,151 @@
+"""The deciding stage's state as table rows and back.
+
+Law: a board restored from its rows decides as the board they were taken from. Rows may be newer than the clock's row but
+never older: a preset's row carries the tick it was decided to, and tallies merge by offset.
+
+Table `rates` holds one row per preset and block of panes; table `alerts` one per preset, and one for the clock.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from schemas.alert import AlertEvent
+from schemas.tally import PaneCounts
+from stream.domain.alerting import Alert
+from stream.domain.deciding import BLOCK_PANES, Board, DecidingPolicy
+from stream.domain.packing import pack, unpack
+from stream.domain.preset import Preset, Stamped
+from stream.domain.recency import Recency
+
+CLOCK_KEY = b"clock"
+PRESET_PREFIX = b"preset:"
+
+Rows = Mapping[bytes, bytes]
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class StampedPane(_Row):
+    """One source partition's tally of one pane, as of a source offset."""
+
+    source: int
+    offset: int
+    counts: PaneCounts
+
+
+class BlockRow(_Row):
+    """A block of a preset's panes."""
+
+    panes: tuple[StampedPane, ...]
+
+
+class PresetRow(_Row):
+    """What a preset's rules remember between ticks."""
+
+    decided_to_ms: int | None
+    last_job_ms: int
+    alerts: dict[str, Alert]
+    recency: Recency
+    fired: dict[str, AlertEvent] = {}
+
+
+class ClockRow(_Row):
+    """How far a tallies partition has been read and decided."""
+
+    position: int
+    pane_ms: int
+    tick_ms: int | None
+    watermarks: dict[int, int]
+    resolved: tuple[AlertEvent, ...] = ()
+
+
+class Unreadable(Exception):
+    """A state row that this version cannot read; going on without it would give wrong numbers."""
+
+
+def block_key(preset: str, block_ms: int) -> bytes:
+    """Return the key of a block of a preset's panes."""
+    return json.dumps([preset, block_ms], ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def preset_key(preset: str) -> bytes:
+    """Return the key of a preset's row."""
+    return PRESET_PREFIX + preset.encode()
+
+
+def block_row(board: Board, name: str, block_ms: int) -> bytes | None:
+    """Return a block of a preset's panes, or None once nothing is left of it."""
+    preset = board.presets.get(name)
+    panes = tuple(_stamped(preset, block_ms)) if preset else ()
+    return BlockRow(panes=panes).model_dump_json(exclude_defaults=True).encode() if panes else None
+
+
+def _stamped(preset: Preset, block_ms: int) -> Iterator[StampedPane]:
+    for start in range(block_ms, block_ms + BLOCK_PANES * preset.pane_ms, preset.pane_ms):
+        for source, stamped in preset.panes.get(start, {}).items():
+            yield StampedPane(source=source, offset=stamped.offset, counts=pack(start, stamped.tally))
+
+
+def preset_row(preset: Preset | None) -> bytes | None:
+    """Return what a preset's rules remember, or None once the preset is forgotten."""
+    if preset is None:
+        return None
+    row = PresetRow(
+        decided_to_ms=preset.decided_to_ms,
+        last_job_ms=preset.last_job_ms,
+        alerts=preset.alerts,
+        recency=preset.recency,
+        fired=preset.fired,
+    )
+    return row.model_dump_json().encode()
+
+
+def clock_row(board: Board, position: int) -> bytes:
+    """Return how far a tallies partition has been read and decided."""
+    row = ClockRow(
+        position=position,
+        pane_ms=board.policy.pane_ms,
+        tick_ms=board.tick_ms,
+        watermarks=board.watermarks,
+        resolved=tuple(board.resolved),
+    )
+    return row.model_dump_json().encode()
+
+
+def restore(policy: DecidingPolicy, watches_topic: bool, rates: Rows, alerts: Rows) -> tuple[Board, int]:
+    """Return the board that was stored and the offset to read on from; raises `Unreadable`."""
+    board = Board(policy, watches_topic)
+    try:
+        clock = ClockRow.model_validate_json(alerts[CLOCK_KEY]) if CLOCK_KEY in alerts else None
+        for key, value in alerts.items():
+            if key.startswith(PRESET_PREFIX):
+                _restore_preset(board, key.removeprefix(PRESET_PREFIX).decode(), PresetRow.model_validate_json(value))
+        for key, value in rates.items():
+            _restore_block(board, json.loads(key)[0], BlockRow.model_validate_json(value))
+    except (ValidationError, ValueError, TypeError) as error:
+        raise Unreadable(f"a row of the rates or alerts table cannot be read: {error}") from error
+    if clock is None:
+        return board, 0
+    if clock.pane_ms != policy.pane_ms:
+        raise Unreadable(f"the state was written with PANE={clock.pane_ms} ms, not {policy.pane_ms} ms")
+    board.watermarks, board.tick_ms = dict(clock.watermarks), clock.tick_ms
+    board.resolved.extend(clock.resolved)
+    board.resume()
+    return board, clock.position
+
+
+def _restore_preset(board: Board, name: str, row: PresetRow) -> None:
+    preset = board.preset(name)
+    preset.decided_to_ms, preset.last_job_ms = row.decided_to_ms, row.last_job_ms
+    preset.alerts, preset.recency, preset.fired = dict(row.alerts), row.recency, dict(row.fired)
+
+
+def _restore_block(board: Board, name: str, row: BlockRow) -> None:
+    preset = board.preset(name)
+    for pane in row.panes:
+        preset.take(pane.counts.start_ms, pane.source, Stamped(pane.offset, unpack(pane.counts)))
+        board.newest_pane_ms = max(board.newest_pane_ms, pane.counts.start_ms)

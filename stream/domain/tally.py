@@ -1,0 +1,100 @@
+"""What is counted for one preset in one pane: a commutative monoid.
+
+Law: `merge` is commutative and associative and the empty tally is its identity, so a log may be split over partitions,
+cut into batches and folded in any order with the same result.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from stream.domain.recency import Recency
+
+ALL_PRESETS = ""
+"""The pseudo preset under which the whole topic is tallied: no job has it, since an empty preset reads as `unknown`."""
+
+SAMPLES_KEPT = 3
+"""Newest failed jobs kept per preset and pane, as evidence for whoever is paged."""
+
+
+class Cell(NamedTuple):
+    """One combination of what jobs are grouped by. An empty `reason` is a finished job. All values are closed sets."""
+
+    source_type: str
+    reason: str = ""
+    stage: str = ""
+    root_stage: str = ""
+
+
+class FailedJob(NamedTuple):
+    """A failed job, as evidence."""
+
+    at_ms: int
+    job_id: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts and evidence of one preset in one pane.
+
+    `seen` counts jobs by event time: it is what people query. `decided` counts each job once, at the moment rules may
+    use it, which differs for late jobs only (see `counting`); the evidence belongs to the decided jobs.
+    """
+
+    seen: dict[Cell, int] = field(default_factory=dict)
+    decided: dict[Cell, int] = field(default_factory=dict)
+    last_decided_ms: int = -1
+    recency: Recency = field(default_factory=Recency)
+    samples: tuple[FailedJob, ...] = ()
+
+    def see(self, cell: Cell) -> None:
+        """Count one job at its event time."""
+        self.seen[cell] = self.seen.get(cell, 0) + 1
+
+    def decide(self, cell: Cell, job: FailedJob, decided_ms: int, kept: int) -> None:
+        """Count one job for rules; it ended at `job.at_ms` and became known at `decided_ms`."""
+        self.decided[cell] = self.decided.get(cell, 0) + 1
+        self.last_decided_ms = max(self.last_decided_ms, decided_ms)
+        if not cell.reason:
+            self.recency.finish(job.at_ms)
+            return
+        self.recency.fail(cell.reason, job.at_ms, kept)
+        self.samples = newest((*self.samples, job))
+
+    def merge(self, other: "Tally", kept: int) -> None:
+        """Take in another tally of the same preset; `kept` is how many failures are remembered of each reason."""
+        add_counts(self.seen, other.seen)
+        add_counts(self.decided, other.decided)
+        self.last_decided_ms = max(self.last_decided_ms, other.last_decided_ms)
+        self.recency.merge(other.recency, kept)
+        self.samples = newest((*self.samples, *other.samples))
+
+
+def newest(jobs: Iterable[FailedJob]) -> tuple[FailedJob, ...]:
+    """Return the jobs that are kept as evidence, oldest first."""
+    return tuple(sorted(jobs)[-SAMPLES_KEPT:])
+
+
+def add_counts(into: dict[Cell, int], other: dict[Cell, int]) -> None:
+    """Add counts cell by cell."""
+    for cell, count in other.items():
+        into[cell] = into.get(cell, 0) + count
+
+
+def take_counts(out_of: dict[Cell, int], other: dict[Cell, int]) -> None:
+    """Subtract counts that were added before, dropping cells that reach zero."""
+    for cell, count in other.items():
+        left = out_of[cell] - count
+        if left:
+            out_of[cell] = left
+        else:
+            del out_of[cell]
+
+
+def merged(tallies: Iterable[Tally], kept: int) -> Tally:
+    """Return the sum of tallies."""
+    total = Tally()
+    for tally in tallies:
+        total.merge(tally, kept)
+    return total

@@ -1,0 +1,39 @@
+"""Sending with the broker's word for it.
+
+Law: when `send` returns, every message has been acknowledged by all in-sync replicas; when it raises, none may be
+assumed to be, and the worker stops rather than go on.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from faust.types import AppT
+
+Headers = list[tuple[str, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Out:
+    """One message to send; without a partition the key decides."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    partition: int | None = None
+    headers: Headers | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outbox:
+    """The worker's producer."""
+
+    app: AppT
+
+    async def send(self, messages: Iterable[Out]) -> None:
+        """Send messages in order and wait until all of them are acknowledged."""
+        producer = await self.app.maybe_start_producer()
+        acknowledgements = [
+            await producer.send(out.topic, out.key, out.value, out.partition, None, out.headers) for out in messages
+        ]
+        await asyncio.gather(*acknowledgements)

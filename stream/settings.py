@@ -1,0 +1,90 @@
+"""The settings of every part, and the only reader of the environment.
+
+Law: settings are read once, checked at once, and never change while a process runs. Durations read as `10s`, `5m`,
+`24h`, `3d` and are kept as integer milliseconds.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from stream.domain.duration import parse_duration
+from stream.domain.panes import HOUR_MS
+
+PREFIX = "PRESETWATCH_"
+DEFAULT_BOOTSTRAP = "127.0.0.1:9092"
+Duration = Annotated[int, BeforeValidator(lambda text: parse_duration(str(text)))]
+SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+
+
+class Settings(BaseSettings):
+    """Everything an operator may set, as environment variables with the prefix `PRESETWATCH_` or in a `.env` file."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    kafka_bootstrap: str | None = Field(None, description="Brokers as host:port, comma-separated.")
+    kafka_security_protocol: SecurityProtocol = "PLAINTEXT"
+    kafka_sasl_mechanism: SaslMechanism = "PLAIN"
+    kafka_username: str | None = None
+    kafka_password: SecretStr | None = None
+    kafka_ca_file: Path | None = None
+    kafka_cert_file: Path | None = None
+    kafka_key_file: Path | None = None
+
+    app_id: str = Field("presetwatch", pattern=r"^[A-Za-z0-9._-]{1,200}$")
+    events_topic: str = "batch-processor-events"
+    rejected_topic: str = "batch-processor-events.rejected"
+    tallies_topic: str = "presetwatch-tallies"
+    alerts_topic: str = "preset-alerts"
+    partitions: int = Field(4, ge=1, le=1024, description="Partitions of topics that do not exist yet.")
+    replication: int = Field(1, ge=1, le=10, description="Replicas of topics that do not exist yet.")
+
+    rules: Path | None = Field(None, description="Rules file; the built-in rules without one.")
+    pane: Duration = Field(10_000, ge=1_000, le=HOUR_MS)
+    allowed_lateness: Duration = Field(5_000, ge=0, le=HOUR_MS)
+    idle_after: Duration = Field(5_000, ge=100)
+    dedupe_horizon: Duration = Field(24 * HOUR_MS, ge=HOUR_MS)
+    max_presets: int = Field(1_000, ge=1)
+    data_dir: Path = Path(".presetwatch")
+
+    web_host: str = "127.0.0.1"
+    web_port: int = Field(6066, ge=1, le=65_535)
+    web_token: SecretStr | None = None
+    gateway_host: str = "127.0.0.1"
+    gateway_port: int = Field(8080, ge=1, le=65_535)
+    webhook_hmac: SecretStr | None = None
+    webhook_basic_auth: SecretStr | None = None
+    webhook_tolerance: Duration = Field(300_000, ge=0)
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["console", "json"] = "console"
+
+    @property
+    def bootstrap(self) -> str:
+        """The brokers to talk to."""
+        return self.kafka_bootstrap or DEFAULT_BOOTSTRAP
+
+    @model_validator(mode="after")
+    def _hours_are_whole_panes(self) -> "Settings":
+        if HOUR_MS % self.pane:
+            raise ValueError("PANE must divide an hour evenly: use 1s, 5s, 10s, 30s, 1m ...")
+        return self
+
+
+def read_settings(**given: object) -> Settings:
+    """Return the settings; raises `ValueError` with one line for each that does not fit."""
+    try:
+        return Settings(**given)  # type: ignore[arg-type]  # pydantic checks what the command line gives
+    except ValidationError as error:
+        raise ValueError("\n".join(_fault(fault) for fault in error.errors())) from None
+
+
+def _fault(fault: object) -> str:
+    assert isinstance(fault, dict)
+    names = [PREFIX + str(part).upper() for part in fault["loc"]]
+    return f"{'.'.join(names) or 'settings'}: {str(fault['msg']).removeprefix('Value error, ')}"

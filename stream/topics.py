@@ -1,0 +1,95 @@
+"""The topics: their names, partitions and clean-up, created where missing and checked where they exist.
+
+Law: the tallies topic and the changelogs have as many partitions as the events topic, because each worker owns the same
+partition of all of them. A topic that does not fit is reported in one sentence and never worked around.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import TopicAlreadyExistsError, for_code
+
+from stream.clients import LARGEST_REQUEST, connection
+from stream.settings import Settings
+
+Config = Mapping[str, str]
+
+LARGE: Config = {"max.message.bytes": str(LARGEST_REQUEST)}
+KEPT_FOR_EVER: Config = {"cleanup.policy": "delete", "retention.ms": "-1", **LARGE}
+KEPT_A_WEEK: Config = {"cleanup.policy": "delete", "retention.ms": str(7 * 24 * 3_600_000), **LARGE}
+COMPACTED: Config = {"cleanup.policy": "compact", **LARGE}
+
+TABLES = ("journal", "rates", "alerts")
+
+
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """A topic that presetwatch cannot run on, and what to do about it."""
+
+    sentence: str
+
+
+def changelog_of(app_id: str, table: str) -> str:
+    """Return the name of a table's changelog topic."""
+    return f"{app_id}-{table}-changelog"
+
+
+def wanted(settings: Settings) -> dict[str, Config]:
+    """Return the configuration of every topic presetwatch creates, by name."""
+    return {
+        settings.events_topic: KEPT_FOR_EVER,
+        settings.rejected_topic: KEPT_A_WEEK,
+        settings.tallies_topic: KEPT_A_WEEK,
+        settings.alerts_topic: KEPT_FOR_EVER,
+        **{changelog_of(settings.app_id, table): COMPACTED for table in TABLES},
+    }
+
+
+async def ensure_topics(settings: Settings) -> int | Unfit:
+    """Create the missing topics and check the others; return how many partitions the events topic has."""
+    admin = AIOKafkaAdminClient(**connection(settings))
+    await admin.start()
+    try:
+        found = await _partitions_of(admin)
+        partitions = found.get(settings.events_topic, settings.partitions)
+        unfit = _misfit(settings, found, partitions)
+        if unfit is None:
+            await _create_missing(admin, settings, found, partitions)
+        return unfit or partitions
+    finally:
+        await admin.close()
+
+
+async def _partitions_of(admin: AIOKafkaAdminClient) -> dict[str, int]:
+    described = await admin.describe_topics()
+    return {topic["topic"]: len(topic["partitions"]) for topic in described if not topic["error_code"]}
+
+
+def _misfit(settings: Settings, found: Mapping[str, int], partitions: int) -> Unfit | None:
+    copartitioned = [settings.tallies_topic, *(changelog_of(settings.app_id, table) for table in TABLES)]
+    for topic in copartitioned:
+        if found.get(topic, partitions) != partitions:
+            return Unfit(
+                f"Topic {topic} has {found[topic]} partitions but {settings.events_topic} has {partitions}, and they "
+                f"must be equal: set PRESETWATCH_APP_ID to a new name and delete {settings.tallies_topic}; state is "
+                "then rebuilt from the log."
+            )
+    return None
+
+
+async def _create_missing(
+    admin: AIOKafkaAdminClient, settings: Settings, found: Mapping[str, int], partitions: int
+) -> None:
+    missing = [
+        NewTopic(name, partitions, settings.replication, topic_configs=dict(config))
+        for name, config in wanted(settings).items()
+        if name not in found
+    ]
+    if not missing:
+        return
+    answer = await admin.create_topics(missing)
+    for topic, code, *detail in answer.topic_errors:
+        # Another worker starting at the same moment may have been quicker.
+        if code not in (0, TopicAlreadyExistsError.errno):
+            raise for_code(code)(f"cannot create topic {topic}: {detail[0] if detail else ''}")
