@@ -44,7 +44,7 @@ class Pipeline:
         """Tell Faust what runs; this list is the map of the worker."""
         events = self._topic(self.settings.events_topic)
         tallies = self._topic(self.settings.tallies_topic)
-        self.app.on_partitions_assigned.connect(self.release)
+        self.app.on_partitions_assigned.connect(self.release)  # type: ignore[arg-type]  # a bound method is one
         self.app.agent(events, name="tally")(self.tally)
         self.app.timer(IDLE_CHECK_SECONDS, name="idle")(self.pass_idle_time)
         self.app.agent(tallies, name="rate")(self.rate)

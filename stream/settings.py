@@ -15,7 +15,7 @@ from stream.domain.panes import HOUR_MS
 
 PREFIX = "PRESETWATCH_"
 DEFAULT_BOOTSTRAP = "127.0.0.1:9092"
-Duration = Annotated[int, BeforeValidator(lambda text: parse_duration(str(text)))]
+Duration = Annotated[int, BeforeValidator(lambda given: given if isinstance(given, int) else parse_duration(given))]
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 

@@ -29,5 +29,6 @@ def prepare(settings: Settings, rules: RuleSet) -> Pipeline | Unfit:
 
 def run(pipeline: Pipeline) -> None:
     """Run a worker until it is told to stop; raises `SystemExit`."""
+    Path(pipeline.app.conf.datadir).parent.mkdir(parents=True, exist_ok=True)
     worker = faust.Worker(pipeline.app, loglevel=pipeline.settings.log_level, redirect_stdouts=False)
     worker.execute_from_commandline()

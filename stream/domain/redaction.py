@@ -22,7 +22,7 @@ _MARKED = tuple(
     for pattern in (
         r"(authorization[\"']?\s{0,3}[:=]\s{0,3})[^\r\n]{3,}",
         r"(\b(?:bearer|basic)\s{1,3})[\w.~+/=-]{3,}",
-        r"(://)[^\s/?#\"<>]{3,}(?=@)",  # user:password@host
+        r"(://|%3A%2F%2F)[^\s/?#\"<>]{3,}(?=@|%40)",  # user:password@host
         r"(\?|%3F|(?<=\S)#)[^\s\"<>]{3,}",  # a query or fragment, also of a URL quoted in a URL
         rf"((?:{_NAMES}){_ASSIGNED})[^\s\"'&,;<>{{}}\[\]()]{{3,}}",
     )

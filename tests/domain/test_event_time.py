@@ -8,7 +8,7 @@ RECORD_MS = 1_711_402_410_000
 SENT_MS = 1_711_402_402_539
 YEAR_MS = 365 * 86_400_000
 
-TRUSTED = [
+TRUSTED: list[tuple[object, int, TimeQuality]] = [
     (1711402402.539, SENT_MS, TimeQuality.OK),
     (1711402402, SENT_MS - 539, TimeQuality.OK),
     (1711402402.5385, SENT_MS, TimeQuality.OK),
@@ -23,7 +23,7 @@ TRUSTED = [
     (RECORD_MS - YEAR_MS, RECORD_MS - YEAR_MS, TimeQuality.MILLISECONDS),
 ]
 
-ABSURD = [
+ABSURD: list[tuple[object, TimeQuality]] = [
     (None, TimeQuality.MISSING),
     (float("nan"), TimeQuality.NOT_A_NUMBER),
     (float("inf"), TimeQuality.NOT_A_NUMBER),

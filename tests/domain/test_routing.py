@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from aiokafka.partitioner import DefaultPartitioner  # type: ignore[import-untyped]  # it ships no types
+from aiokafka.partitioner import DefaultPartitioner
 from hypothesis import given
 from hypothesis import strategies as st
 

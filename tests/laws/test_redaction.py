@@ -2,7 +2,7 @@
 
 from urllib.parse import quote
 
-from hypothesis import assume, given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stream.domain.redaction import redact
@@ -10,7 +10,9 @@ from stream.domain.redaction import redact
 ALPHANUMERIC = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 secrets = st.text(ALPHANUMERIC + "-_~.", min_size=12, max_size=40)
-names = st.text(ALPHANUMERIC, min_size=1, max_size=12)
+# Too short to hold a secret by chance.
+names = st.text(ALPHANUMERIC, min_size=1, max_size=8)
+KEY_ID = "AKIAABCDEFGHIJKLMNOP"
 hints = st.sampled_from(
     [
         "token",
@@ -23,10 +25,10 @@ hints = st.sampled_from(
         ":",
         "Bearer ",
         "authorization: ",
-        "AKIAABCDEFGHIJKLMNOP",
+        KEY_ID,
         "***",
         "*",
-        "&",
+        "%3A%2F%2F",
         '"',
     ]
 )
@@ -81,6 +83,9 @@ headers = st.sampled_from(
 
 
 @given(texts)
+@example(KEY_ID + "sig=abc")
+@example("?" * 5000)
+@example("sig=abc" * 700)
 def test_redacting_twice_changes_nothing_more(text: str) -> None:
     assert redact(redact(text)) == redact(text)
 
@@ -99,7 +104,6 @@ def test_no_secret_of_a_presigned_url_survives(url: tuple[str, tuple[str, ...]],
 
 @given(headers, secrets, names, names)
 def test_no_named_secret_survives(header: str, secret: str, before: str, after: str) -> None:
-    assume(secret not in before + after)
     assert secret not in redact(f"{before} {header.format(secret)} {after}")
 
 

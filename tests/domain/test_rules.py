@@ -1,0 +1,206 @@
+"""Rules as values: their defaults, what they refuse, what they watch, and how their texts are filled in."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from stream.domain.annotations import ANNOTATION_FIELDS, Value, render
+from stream.domain.causes import Causes
+from stream.domain.duration import parse_duration
+from stream.domain.reasons import Party
+from stream.domain.rules import AnyRule, ConsecutiveRule, Rule, RuleSet, SilenceRule, ThresholdRule
+from stream.domain.user_reasons import UserReason
+
+RULE: TypeAdapter[Rule] = TypeAdapter(AnyRule)
+
+
+def rule(kind: str = "threshold", name: str = "a", **keys: Any) -> Rule:
+    return RULE.validate_python({"name": name, "kind": kind} | keys)
+
+
+def threshold(**keys: Any) -> ThresholdRule:
+    made = rule(**keys)
+    assert isinstance(made, ThresholdRule)
+    return made
+
+
+def test_a_threshold_rule_needs_only_its_name_and_kind() -> None:
+    made = threshold()
+    assert (made.window_ms, made.error_rate, made.min_jobs, made.confidence) == (300_000, 0.10, 20, 0.95)
+    assert (made.resolve_below, made.for_ms, made.keep_firing_for_ms) == (0.08, 0, 120_000)
+    assert (made.presets, made.severity, made.on_no_data) == (("*",), "critical", "hold")
+
+
+def test_the_other_kinds_need_only_name_and_kind_too() -> None:
+    consecutive, silence = rule("consecutive"), rule("silence")
+    assert isinstance(consecutive, ConsecutiveRule)
+    assert isinstance(silence, SilenceRule)
+    assert (consecutive.errors, consecutive.keep_firing_for_ms, consecutive.on_no_data) == (5, 0, "hold")
+    assert (silence.after_ms, silence.keep_firing_for_ms, silence.on_no_data) == (1_800_000, 0, "hold")
+
+
+@given(st.integers(1, 999))
+def test_a_rule_resolves_below_four_fifths_of_its_rate_unless_told_otherwise(thousandths: int) -> None:
+    error_rate, expected = float(f"0.{thousandths:03}"), float(f"0.{thousandths * 8:04}")
+    assert threshold(error_rate=error_rate).resolve_below == expected
+
+
+@pytest.mark.parametrize(("text", "policy"), [("hold", "hold"), ("resolve", "resolve"), ("3h", 10_800_000), ("0s", 0)])
+def test_without_data_an_alert_holds_resolves_or_waits(text: str, policy: str | int) -> None:
+    assert threshold(on_no_data=text).on_no_data == policy
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"error_rate": 0.0},
+        {"error_rate": 1.0},
+        {"error_rate": float("nan")},
+        {"error_rate": "0.1"},
+        {"error_rate": True},
+        {"min_jobs": 0},
+        {"min_jobs": 20.0},
+        {"confidence": 1.0},
+        {"confidence": -0.1},
+        {"resolve_below": 0.0},
+        {"error_rate": 0.1, "resolve_below": 0.11},
+        {"window": "0s"},
+        {"window": "31d"},
+        {"window": 300},
+        {"presets": []},
+        {"presets": [""]},
+        {"presets": "*"},
+        {"parties": ["vendor"]},
+        {"parties": ["daily"], "reasons": ["timeout"]},
+        {"severity": "page"},
+        {"on_no_data": "never"},
+        {"labels": {"team": 3}},
+        {"after": "5m"},
+        {"kind": "consecutive", "errors": 0},
+        {"kind": "consecutive", "errors": 101},
+        {"kind": "consecutive", "presets": []},
+        {"kind": "silence", "after": "0s"},
+        {"kind": "silence", "on_no_data": "resolve"},
+        {"kind": "silence", "parties": ["daily"]},
+        {"kind": "burn_rate"},
+        {"name": ""},
+        {"name": "Upper"},
+        {"name": "a" * 65},
+    ],
+)
+def test_a_rule_that_could_not_be_evaluated_is_refused(keys: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        rule(**keys)
+
+
+@pytest.mark.parametrize(
+    "keys", [{"window": "15s"}, {"kind": "silence", "after": "35s"}, {"window": "5m", "pane": "7s"}, {"pane": "7s"}]
+)
+def test_what_is_counted_in_panes_is_a_whole_number_of_them(keys: dict[str, str]) -> None:
+    context = {"pane_ms": parse_duration(keys.get("pane", "10s"))}
+    keys = {"name": "a", "kind": "threshold"} | {key: value for key, value in keys.items() if key != "pane"}
+    with pytest.raises(ValidationError, match="must be a multiple of the pane"):
+        RULE.validate_python(keys, context=context)
+
+
+@pytest.mark.parametrize("kind", ["threshold", "consecutive", "silence"])
+def test_a_rule_reads_back_from_what_it_is_written_as(kind: str) -> None:
+    made = rule(kind, **{"for": "90s", "labels": {"team": "media"}})
+    assert RULE.validate_json(RULE.dump_json(made, by_alias=True), strict=False) == made
+
+
+def test_a_rule_can_be_hashed_though_it_holds_labels() -> None:
+    assert len({threshold(labels={"a": "b"}), threshold(labels={"a": "b"}), threshold(name="b")}) == 2
+
+
+@pytest.mark.parametrize(
+    "keys", [{"severity": "info"}, {"labels": {"a": "b"}}, {"annotations": {"a": "b"}}, {"presets": ["s*"]}]
+)
+def test_wording_routing_and_globs_do_not_change_a_rules_meaning(keys: dict[str, Any]) -> None:
+    assert rule(**keys).fingerprint == rule().fingerprint
+
+
+@pytest.mark.parametrize(
+    "keys", [{"window": "10m"}, {"error_rate": 0.2}, {"for": "1m"}, {"on_no_data": "1h"}, {"parties": ["daily"]}]
+)
+def test_a_change_of_what_fires_changes_the_fingerprint(keys: dict[str, Any]) -> None:
+    assert rule(**keys).fingerprint != rule().fingerprint
+
+
+def test_a_fingerprint_is_the_same_in_every_process() -> None:
+    assert rule().fingerprint == "d9c0726535326eb8"
+
+
+def test_globs_choose_the_presets_a_rule_watches() -> None:
+    rules = RuleSet(rules=(rule(name="all"), rule(name="s", presets=["s*", "x"]), rule("silence", "topic", presets=[])))
+    assert [each.name for each in rules.matching("summarize")] == ["all", "s"]
+    assert [each.name for each in rules.matching("Summarize")] == ["all"]
+    assert [each.name for each in rules.matching("")] == ["all"]
+    assert [each.name for each in rules.whole_topic] == ["topic"]
+
+
+def test_a_rule_set_knows_how_far_back_it_looks() -> None:
+    made = RuleSet(rules=(rule(window="1h"), rule(window="5m"), rule(window="1h"), rule("consecutive", errors=7)))
+    assert (made.windows, made.longest_window_ms, made.max_consecutive) == ((300_000, 3_600_000), 3_600_000, 7)
+    nothing = RuleSet(rules=(rule("silence"),))
+    assert (nothing.windows, nothing.longest_window_ms, nothing.max_consecutive) == ((), 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ("{preset}: {errors} of {total}", "summarize: 14 of 60"),
+        ("{error_rate} above {threshold}", "23.3% above 10%"),
+        ("{error_rate_low}", "n/a"),
+        ("{{preset}} {{{preset}}}", "{preset} {summarize}"),
+        ("{window}", "{window}"),
+        ("{preset.__class__} {0} {", "{preset.__class__} {0} {"),
+    ],
+)
+def test_a_template_is_filled_with_what_there_is(template: str, text: str) -> None:
+    values: dict[str, Value] = {"preset": "summarize", "errors": 14, "total": 60, "error_rate": 0.233, "threshold": 0.1}
+    assert render(template, values | {"error_rate_low": None}) == text
+
+
+@given(
+    st.text() | st.text("{}preset.!:[0]"), st.dictionaries(st.sampled_from(ANNOTATION_FIELDS), st.floats() | st.text())
+)
+def test_rendering_never_raises(template: str, values: dict[str, Value]) -> None:
+    assert isinstance(render(template, values), str)
+
+
+@pytest.mark.parametrize(
+    "template", ["{presett}", "{}", "{0}", "{preset.name}", "{preset[0]}", "{errors:d}", "{preset!r}", "{preset", "}"]
+)
+def test_a_template_with_anything_but_known_names_is_refused(template: str) -> None:
+    with pytest.raises(ValidationError):
+        rule(annotations={"summary": template})
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {},
+        {"contains": "a", "pattern": "b"},
+        {"contains": ""},
+        {"pattern": "("},
+        {"pattern": "a*"},
+        {"pattern": "a{99999999999999999999}"},
+        {"contains": "a", "party": "vendor"},
+        {"contains": "a", "name": "No Slug"},
+    ],
+)
+def test_a_reason_that_could_not_be_looked_for_is_refused(keys: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        UserReason.model_validate({"name": "mine", "party": "daily"} | keys)
+
+
+@pytest.mark.parametrize("keys", [{"contains": "KEY expired"}, {"pattern": r"key\s+exp"}])
+def test_a_reason_of_the_users_own_goes_before_the_built_in_ones(keys: dict[str, Any]) -> None:
+    mine = UserReason.model_validate({"name": "tenant-key", "party": "customer"} | keys)
+    cause = Causes([mine]).classify("Error: Failed to transcribe: Key expired")
+    assert (cause.reason, cause.party) == ("tenant-key", Party.CUSTOMER)
+    assert Causes([mine]).classify("Error: Failed to transcribe").reason == "transcription_failed"
