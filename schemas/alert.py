@@ -10,7 +10,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
 
-from schemas.counts import Counts, Number, Ratio, Texts
+from schemas.counts import Counts, Number, Ratio, Texts, check_null_over_zero_jobs
 from schemas.times import Timestamp, format_time
 
 
@@ -73,9 +73,7 @@ class AlertEvent(BaseModel):
 
     @model_validator(mode="after")
     def _null_over_zero_jobs(self) -> Self:
-        rates = (self.error_rate, self.error_rate_low, self.error_rate_high)
-        if self.total == 0 and any(rate is not None for rate in rates):
-            raise ValueError("a rate over zero jobs is null")
+        check_null_over_zero_jobs(self.total, self.error_rate, self.error_rate_low, self.error_rate_high)
         return self
 
     def to_json(self) -> bytes:

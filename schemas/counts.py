@@ -26,3 +26,9 @@ Counts = Annotated[dict[str, NonNegativeInt], AfterValidator(_by_descending_coun
 Texts = Annotated[dict[str, str], AfterValidator(_by_name)]
 Number = Annotated[float, Field(allow_inf_nan=False), AfterValidator(_rounded)]
 Ratio = Annotated[float, Field(ge=0, le=1), AfterValidator(_rounded)]
+
+
+def check_null_over_zero_jobs(total: int, *rates: float | None) -> None:
+    """Refuse made-up rates: ValueError when there is one although there were no jobs."""
+    if total == 0 and any(rate is not None for rate in rates):
+        raise ValueError("a rate over zero jobs is null")

@@ -7,8 +7,15 @@ Source: docs.daily.co, reference/rest-api/webhooks/events/batch-processor-*.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WrapValidator
-from pydantic.functional_validators import ModelWrapValidatorHandler
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 from pydantic_core import to_json
 
 ERROR_TYPE = "batch-processor.error"
@@ -33,7 +40,7 @@ def read_error(value: object) -> str:
     return to_json(value, inf_nan_mode="constants").decode()
 
 
-def _or_none(value: object, read: ModelWrapValidatorHandler[Any]) -> Any:
+def _or_none(value: object, read: ValidatorFunctionWrapHandler) -> Any:
     try:
         return read(value)
     except ValidationError:

@@ -1,6 +1,7 @@
 """JSON Schema (2020-12) of every public message, for consumers that are not written in Python.
 
-Law: what we write is described as written, what we read is described as leniently as we read it.
+Law: what we write is described exactly. What Daily writes is described as documented, but for what it is known to vary;
+a reader does best to take a part of any other shape as absent, as the models do.
 """
 
 from typing import Any, Literal, NamedTuple

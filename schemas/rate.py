@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, model_validator
 
-from schemas.counts import Counts, Ratio
+from schemas.counts import Counts, Ratio, check_null_over_zero_jobs
 from schemas.times import Timestamp
 
 
@@ -32,7 +32,5 @@ class Rate(BaseModel):
 
     @model_validator(mode="after")
     def _null_over_zero_jobs(self) -> Self:
-        rates = (self.error_rate, self.error_rate_low, self.error_rate_high)
-        if self.total == 0 and any(rate is not None for rate in rates):
-            raise ValueError("a rate over zero jobs is null")
+        check_null_over_zero_jobs(self.total, self.error_rate, self.error_rate_low, self.error_rate_high)
         return self

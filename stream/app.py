@@ -41,7 +41,12 @@ def build_app(settings: Settings, partitions: int, positions: Positions) -> faus
         web_bind=settings.web_host,
         web_host=settings.web_host,
         web_port=settings.web_port,
-        web_cors_options={},
+        # Only our own routes are served; Faust's own show settings and tables to anyone.
+        web_router_enabled=False,
+        web_tables_enabled=False,
+        web_graph_enabled=False,
+        web_stats_enabled=False,
+        web_metrics_enabled=False,
         worker_redirect_stdouts=False,
         autodiscover=False,
     )

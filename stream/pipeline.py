@@ -38,6 +38,7 @@ class Pipeline:
         self.deciding = DecidingStage(
             settings, deciding_policy(settings, rules, causes, partitions), partitions, outbox
         )
+        self._has_resumed = False
         self._declare()
 
     def _declare(self) -> None:
@@ -61,7 +62,13 @@ class Pipeline:
     async def resume(self, owned: set[TP]) -> dict[TP, int]:
         """Own partitions whose tables have been recovered; return the offset to read each from."""
         earliest = await self.app.consumer.earliest_offsets(*owned) if owned else {}
-        return {tp: self._resume(tp, earliest[tp] or 0) for tp in owned}
+        positions = {tp: self._resume(tp, earliest[tp] or 0) for tp in owned}
+        self._has_resumed = True
+        return positions
+
+    def is_ready(self) -> bool:
+        """Tell whether the worker has joined and recovered everything it owns."""
+        return self._has_resumed and not self.app.rebalancing and not self.app.in_recovery
 
     def _resume(self, tp: TP, earliest: int) -> int:
         if tp.topic == self.settings.events_topic:

@@ -51,11 +51,11 @@ def explain(error: ValidationError) -> list[Finding]:
 
 
 def _path(found: ErrorDetails) -> Path:
-    table, *rest = found["loc"]
-    if table == "rule" and len(rest) > 1:
-        model = _KINDS[str(rest.pop(1))]
-        rest[1] = _alias(model, str(rest[1]))
-    return (table, *rest)
+    # Inside a rule pydantic puts its kind before the key: ("rule", 0, "threshold", "window").
+    loc = found["loc"]
+    if loc[0] != "rule" or len(loc) < 4:
+        return loc[:2] if loc[0] == "rule" else loc
+    return (*loc[:2], _alias(_KINDS[str(loc[2])], str(loc[3])), *loc[4:])
 
 
 def _alias(model: type[BaseModel], name: str) -> str:
@@ -75,8 +75,8 @@ def _sentence(found: ErrorDetails) -> str:
     key = _spelled(path) or f"this {path[0]}"
     if found["type"] == "value_error":
         return f"{key} {context['error']}"
-    words = {"key": key, "table": path[0], "got": _shown(found["input"]), "meant": _meant(found), **context}
-    return _SENTENCES.get(found["type"], f"{{key}}: {found['msg']}").format(**words)
+    words = {"key": key, "table": path[0], "got": _shown(found["input"]), "meant": _meant(found), "msg": found["msg"]}
+    return _SENTENCES.get(found["type"], "{key}: {msg}").format(**context | words)
 
 
 def _spelled(path: Path) -> str:

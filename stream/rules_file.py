@@ -49,9 +49,8 @@ def read(path: Path, pane_ms: int) -> RuleSet | tuple[Fault, ...]:
     try:
         raw = path.read_bytes()
     except OSError as error:
-        return (
-            Fault(str(path), 0, f"cannot be read ({error.strerror}): name a rules file that exists and is readable"),
-        )
+        what = f"cannot be read ({error.strerror}): name a rules file that exists and is readable"
+        return (Fault(str(path), 0, what),)
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -99,10 +98,8 @@ def _repeated_names(tables: dict[str, Any], lines: dict[toml_lines.Path, int]) -
         path: toml_lines.Path = ("rule", position, "name")
         known = first.setdefault(name, path)
         if known != path:
-            yield (
-                path,
-                f"name {name!r} is taken by the rule at line {toml_lines.line_of(lines, known)}: names are unique",
-            )
+            line = toml_lines.line_of(lines, known)
+            yield path, f"name {name!r} is taken by the rule at line {line}: names are unique"
 
 
 def _split_reasons(tables: dict[str, Any], lines: dict[toml_lines.Path, int]) -> Iterator[Finding]:

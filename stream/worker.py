@@ -14,6 +14,7 @@ from stream.pipeline import Pipeline
 from stream.rules_file import Fault, default_rules_path, read
 from stream.settings import Settings
 from stream.topics import Unfit, ensure_topics
+from stream.web.views import Views
 
 
 def read_rules(settings: Settings, path: Path | None = None) -> RuleSet | tuple[Fault, ...]:
@@ -29,6 +30,7 @@ def prepare(settings: Settings, rules: RuleSet) -> Pipeline | Unfit:
 
 def run(pipeline: Pipeline) -> None:
     """Run a worker until it is told to stop; raises `SystemExit`."""
+    Views(pipeline)
     Path(pipeline.app.conf.datadir).parent.mkdir(parents=True, exist_ok=True)
     worker = faust.Worker(pipeline.app, loglevel=pipeline.settings.log_level, redirect_stdouts=False)
     worker.execute_from_commandline()

@@ -31,7 +31,6 @@ ANNOTATION_FIELDS = (
 )
 """The names a template may use; each is the alert event's field of that name, `window` is its length as text."""
 
-
 Value = str | int | float | None
 
 _TOKEN = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")

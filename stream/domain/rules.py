@@ -79,7 +79,7 @@ class ThresholdRule(_ErrorRule):
     error_rate: float = Field(0.10, gt=0, lt=1)
     min_jobs: int = Field(20, ge=1)
     confidence: float = Field(0.95, ge=0, lt=1)
-    resolve_below: float = Field(default_factory=_four_fifths, gt=0, lt=1)
+    resolve_below: float = Field(default_factory=_four_fifths, gt=0, lt=1, validate_default=True)
     keep_firing_for_ms: DurationMs = Field(120_000, alias="keep_firing_for")
 
     @field_validator("resolve_below")
@@ -115,6 +115,13 @@ class RuleSet(Frozen):
 
     rules: tuple[AnyRule, ...]
     reasons: tuple[UserReason, ...] = ()
+
+    @field_validator("rules")
+    @classmethod
+    def _names_each_rule_once(cls, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+        if len({rule.name for rule in rules}) < len(rules):
+            raise ValueError("must have a name each of its own")
+        return rules
 
     @cached_property
     def windows(self) -> tuple[int, ...]:

@@ -1,0 +1,96 @@
+"""Conversations with the broker: how they start, and what becomes of one that fails.
+
+Law: a broker that does not answer in time ends the command with one sentence, and every client that was opened is
+closed again, whatever happens in between.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Protocol, TypeVar
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from stream.cli.output import out_of_reach
+from stream.clients import connection
+from stream.settings import PREFIX, Settings
+
+ANSWERS_WITHIN_SECONDS = 15
+
+T = TypeVar("T")
+
+
+class Client(Protocol):
+    """What all aiokafka clients have in common; the admin's `close` is the others' `stop`."""
+
+    async def start(self) -> None: ...  # noqa: D102
+
+
+def talk(settings: Settings, conversation: Coroutine[Any, Any, T]) -> T:
+    """Hold a conversation with the broker and return what came of it."""
+    try:
+        with quiet():
+            return asyncio.run(conversation)
+    except (KafkaError, TimeoutError) as error:
+        raise out_of_reach(describe(settings, error)) from None
+
+
+def describe(settings: Settings, error: BaseException) -> str:
+    """Return the sentence for a broker that failed us."""
+    why = str(error) or type(error).__name__
+    return (
+        f"The broker at {settings.bootstrap} cannot be used ({why}): start it with `presetwatch broker`, or set "
+        f"{PREFIX}KAFKA_BOOTSTRAP to where it is."
+    )
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep aiokafka from logging what is told in one sentence anyway."""
+    logger = logging.getLogger("aiokafka")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+async def start(client: Client) -> None:
+    """Connect a client; raises `KafkaError`, or `TimeoutError` with a sentence."""
+    try:
+        async with asyncio.timeout(ANSWERS_WITHIN_SECONDS):
+            await client.start()
+    except TimeoutError:
+        raise TimeoutError(f"no answer within {ANSWERS_WITHIN_SECONDS} s") from None
+
+
+@asynccontextmanager
+async def administering(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+    """Give an admin client for the length of the block."""
+    admin = AIOKafkaAdminClient(**connection(settings))
+    try:
+        await start(admin)
+        yield admin
+    finally:
+        await admin.close()
+
+
+@asynccontextmanager
+async def reading(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
+    """Give a consumer without a group and without topics for the length of the block."""
+    consumer = AIOKafkaConsumer(**connection(settings), enable_auto_commit=False, auto_offset_reset="earliest")
+    try:
+        await start(consumer)
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+async def sizes_of_topics(admin: AIOKafkaAdminClient) -> dict[str, int]:
+    """Return how many partitions each topic has."""
+    described = await admin.describe_topics()
+    return {topic["topic"]: len(topic["partitions"]) for topic in described if not topic["error_code"]}

@@ -1,0 +1,8 @@
+"""The one exception of the embedded broker.
+
+Its text is for people: a sentence that says what to do, then what Kafka logged last.
+"""
+
+
+class BrokerFailed(RuntimeError):  # noqa: N818  reads as what happened
+    """The embedded broker cannot start, or has died."""

@@ -1,0 +1,173 @@
+"""The worker's HTTP API, as Faust web views.
+
+Law: any worker answers for any preset. It answers from its own boards what it owns, asks the owner for the rest, and
+says 503 rather than answer without it.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+from aiohttp import web
+
+from stream.domain import queries
+from stream.domain.deciding import Board
+from stream.domain.routing import partition_of
+from stream.pipeline import Pipeline
+from stream.topics import changelog_of
+from stream.web.owners import LOCAL, Owners
+from stream.web.page import render_page
+from stream.web.parameters import check_points, read_span, read_states
+from stream.web.problems import ProblemError, answer_problems, require_token, unavailable
+
+Query = Mapping[str, str]
+About = Callable[[Board, str], Any]
+
+
+class Views:
+    """Everything a worker serves."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.pipeline, self.app = pipeline, pipeline.app
+        self.pane_ms = pipeline.settings.pane
+        self.kept_ms = pipeline.deciding.policy.retention_ms
+        token = pipeline.settings.web_token.get_secret_value() if pipeline.settings.web_token else None
+        self.owners = Owners(self.app, changelog_of(pipeline.settings.app_id, "rates"), token)
+        self.app.web.web_app.middlewares.extend((answer_problems, require_token(token)))
+        for path, handler in self._routes().items():
+            self.app.page(path, name=path)(_as_view(handler))
+
+    def _routes(self) -> dict[str, Callable[[web.Request], Awaitable[web.Response]]]:
+        return {
+            "/": self.page,
+            "/api/presets": self.presets,
+            "/api/rates": self.rates,
+            "/api/rates/{preset}": self.rate,
+            "/api/rates/{preset}/series": self.series,
+            "/api/alerts": self.alerts,
+            "/api/rules": self.rules,
+            "/healthz": self.healthz,
+            "/readyz": self.readyz,
+        }
+
+    async def presets(self, request: web.Request) -> web.Response:
+        """List the presets that have been heard of while panes are kept."""
+        found = await self._gather(request, "presets", self._own_presets)
+        return _json({"presets": sorted(found, key=lambda preset: str(preset["preset"]))})
+
+    def _own_presets(self, board: Board, query: Query) -> list[Any]:  # noqa: ARG002  # one shape for all
+        return [queries.describe_preset(board, name) for name in queries.known_presets(board)]
+
+    async def rates(self, request: web.Request) -> web.Response:
+        """Give every preset's rate over a window."""
+        self._window(request.query)
+        found = await self._gather(request, "rates", self._own_rates)
+        window = request.query.get("window", "5m")
+        return _json({"window": window, "rates": sorted(found, key=lambda rate: str(rate["preset"]))})
+
+    def _own_rates(self, board: Board, query: Query) -> list[Any]:
+        window = queries.last_window(board, self._window(query))
+        return [queries.rate_in(board, name, window).model_dump(mode="json") for name in queries.known_presets(board)]
+
+    async def rate(self, request: web.Request) -> web.Response:
+        """Give one preset's rate over a window."""
+        length_ms = self._window(request.query)
+
+        def answer(board: Board, name: str) -> Any:
+            return queries.rate_in(board, name, queries.last_window(board, length_ms)).model_dump(mode="json")
+
+        return _json(await self._ask_owner(request, "", answer))
+
+    async def series(self, request: web.Request) -> web.Response:
+        """Give one preset's rates over a span, step by step."""
+        span_ms = read_span(request.query, "span", "1h", self.pane_ms, self.kept_ms)
+        step_ms = read_span(request.query, "step", "1m", self.pane_ms, self.kept_ms)
+        check_points(span_ms, step_ms)
+
+        def answer(board: Board, name: str) -> Any:
+            points = [rate.model_dump(mode="json") for rate in queries.series(board, name, span_ms, step_ms)]
+            return {"preset": request.match_info["preset"], "points": points}
+
+        return _json(await self._ask_owner(request, "/series", answer))
+
+    async def alerts(self, request: web.Request) -> web.Response:
+        """List alerts by state."""
+        read_states(request.query)
+        found = await self._gather(request, "alerts", lambda board, query: queries.alerts(board, read_states(query)))
+        newest_first = sorted(found, key=lambda alert: str(alert.get("at", alert["started_at"])), reverse=True)
+        return _json({"alerts": newest_first})
+
+    async def rules(self, request: web.Request) -> web.Response:  # noqa: ARG002
+        """List the rules in force, as they stand in the rules file."""
+        rules = [rule.model_dump(mode="json", by_alias=True) for rule in self.pipeline.rules.rules]
+        return _json({"rules": rules})
+
+    async def healthz(self, request: web.Request) -> web.Response:  # noqa: ARG002
+        """Say that the process runs, and how far each partition has come."""
+        progress = {
+            "source_positions": {p: owned.state.position for p, owned in sorted(self.pipeline.counting.owned.items())},
+            "decided_to_ms": {p: owned.board.tick_ms for p, owned in sorted(self.pipeline.deciding.owned.items())},
+        }
+        return _json({"status": "ok", **progress})
+
+    async def readyz(self, request: web.Request) -> web.Response:  # noqa: ARG002
+        """Say whether this worker has recovered what it owns."""
+        if not self.pipeline.is_ready():
+            raise unavailable("This worker is still joining or recovering its tables.")
+        return _json({"status": "ready"})
+
+    async def page(self, request: web.Request) -> web.Response:
+        """Show every preset's rate."""
+        found = await self._gather(request, "rates", self._own_rates)
+        return web.Response(text=render_page(found), content_type="text/html")
+
+    def _window(self, query: Query) -> int:
+        return read_span(query, "window", "5m", self.pane_ms, self.kept_ms)
+
+    def _boards(self) -> list[Board]:
+        if not self.pipeline.is_ready():
+            raise unavailable("This worker is still joining or recovering its tables.")
+        return [owned.board for owned in self.pipeline.deciding.owned.values()]
+
+    async def _gather(self, request: web.Request, name: str, own: Callable[[Board, Query], list[Any]]) -> list[Any]:
+        """Return what all workers have, or only this one when another worker asks."""
+        found = [item for board in self._boards() for item in own(board, request.query)]
+        if LOCAL not in request.query:
+            self._require_all_owned()
+            for answer in await self.owners.ask_all(f"/api/{name}", request.query):
+                found += answer[name]
+        return found
+
+    def _require_all_owned(self) -> None:
+        for partition in range(self.pipeline.partitions):
+            self.owners.of(partition)
+
+    async def _ask_owner(self, request: web.Request, suffix: str, about: About) -> Any:
+        preset = request.match_info["preset"]
+        name = queries.internal_name(preset)
+        partition = partition_of(name.encode("utf-8", "replace"), b"", self.pipeline.partitions)
+        boards = {p: owned.board for p, owned in self.pipeline.deciding.owned.items()} if self._boards() else {}
+        if partition in boards:
+            return self._about(boards[partition], name, about)
+        if LOCAL in request.query:
+            raise unavailable(f"Partition {partition} is moving to another worker.")
+        path = f"/api/rates/{quote(preset, safe='')}{suffix}"
+        return await self.owners.ask(self.owners.of(partition), path, request.query)
+
+    def _about(self, board: Board, name: str, about: About) -> Any:
+        if name and name not in queries.known_presets(board):
+            raise ProblemError(HTTPStatus.NOT_FOUND, f"No job of preset {name!r} has been seen while panes are kept.")
+        return about(board, name)
+
+
+def _as_view(handler: Callable[[web.Request], Awaitable[web.Response]]) -> Any:
+    async def view(_self: object, request: web.Request, **_: str) -> web.Response:
+        return await handler(request)
+
+    return view
+
+
+def _json(answer: Any) -> web.Response:
+    return web.json_response(answer, dumps=lambda value: json.dumps(value, ensure_ascii=False, separators=(",", ":")))
