@@ -4,9 +4,8 @@ Law: a batch takes effect by its journal record. Before it, what it publishes ma
 is: rejected records and tallies acknowledged, journal acknowledged, and only then may the source offset be committed.
 """
 
-import asyncio
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -27,9 +26,11 @@ from stream.domain.counting import (
 from stream.domain.panes import pane_start
 from stream.domain.routing import partition_of
 from stream.domain.tallies import tally_messages, time_message
+from stream.holdings import Holdings
 from stream.outbox import Out, Outbox
 from stream.settings import Settings
 from stream.topics import changelog_of
+from stream.transport import Chunk
 
 
 class StateUnusable(Exception):
@@ -41,12 +42,9 @@ class Owned:
     """A source partition this worker owns."""
 
     state: SourceState
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     journaled: deque[tuple[bytes, int]] = field(default_factory=deque)
     """Journal keys in source order, with the watermark from which each may be deleted."""
     heard_at: float = field(default_factory=monotonic)
-    sought_back_to: int | None = None
-    is_checked: bool = False
 
 
 @dataclass(slots=True)
@@ -58,15 +56,14 @@ class CountingStage:
     causes: Causes
     partitions: int
     outbox: Outbox
-    owned: dict[int, Owned] = field(default_factory=dict)
+    owned: Holdings[Owned] = field(default_factory=Holdings)
     meters: Counter[str] = field(default_factory=Counter)
 
     def resume(self, partition: int, rows: dict[bytes, bytes], earliest: int) -> int:
         """Own a partition from its recovered journal; return the offset to read from. Raises `StateUnusable`."""
         if partition not in self.owned:
-            self.owned[partition] = self._from_journal(partition, rows)
+            self.owned.own(partition, self._from_journal(partition, rows))
         owned = self.owned[partition]
-        owned.is_checked = False
         if owned.state.position < earliest:
             # The log was cut while nobody read it: what is gone cannot be counted, and waiting will not bring it back.
             self.meters["lost"] += earliest - owned.state.position if owned.state.position else 0
@@ -94,38 +91,24 @@ class CountingStage:
             "all state from the events topic."
         )
 
-    def release(self, kept: set[int]) -> None:
-        """Forget every partition but those kept."""
-        for partition in self.owned.keys() - kept:
-            del self.owned[partition]
-
-    async def take(self, partition: int, records: Sequence[SourceRecord]) -> int | None:
-        """Count a chunk; return the offset to seek back to if records before it are missing."""
-        owned = self.owned.get(partition)
-        if owned is None:
-            return None
-        async with owned.lock:
-            fresh = [record for record in records if record.offset >= owned.state.position]
-            if not fresh:
+    async def take(self, chunk: Chunk) -> int | None:
+        """Count a chunk; return the offset to read again from if records before it are missing."""
+        async with self.owned.changing(chunk.partition) as owned:
+            if owned is None:
                 return None
-            if self._starts_beyond(owned, fresh[0].offset):
+            if chunk.start > owned.state.position:
                 return owned.state.position
-            owned.heard_at = monotonic()
-            await self._put(partition, owned, count(owned.state, fresh, self.causes))
+            fresh = [record for record in chunk.records if record.offset >= owned.state.position]
+            if fresh:
+                owned.heard_at = monotonic()
+                await self._put(chunk.partition, owned, count(owned.state, fresh, self.causes))
         return None
-
-    def _starts_beyond(self, owned: Owned, offset: int) -> bool:
-        """Tell whether the first chunk after a seek leaves records out; the log itself may have gaps, so ask only once."""
-        position = owned.state.position
-        missing = not owned.is_checked and offset > position and owned.sought_back_to != position
-        owned.is_checked = not missing
-        owned.sought_back_to = position if missing else None
-        return missing
 
     async def pass_idle_time(self, partition: int, now_ms: int) -> None:
         """Advance the watermark of a partition that is fully read and quiet, a pane at a time."""
-        owned = self.owned[partition]
-        async with owned.lock:
+        async with self.owned.changing(partition) as owned:
+            if owned is None:
+                return
             watermark_ms = pane_start(now_ms - self.policy.lateness_ms, self.policy.pane_ms)
             known_ms = owned.state.watermark_ms
             if known_ms is None or watermark_ms > known_ms:
@@ -133,7 +116,8 @@ class CountingStage:
 
     def is_quiet(self, partition: int) -> bool:
         """Tell whether nothing has come from a partition for as long as makes it idle."""
-        return monotonic() - self.owned[partition].heard_at >= self.settings.idle_after / 1000
+        owned = self.owned.get(partition)
+        return owned is not None and monotonic() - owned.heard_at >= self.settings.idle_after / 1000
 
     async def _put(self, partition: int, owned: Owned, batch: Batch) -> None:
         before_ms = owned.state.watermark_ms

@@ -4,9 +4,8 @@ Law: alert events are acknowledged before the state that says they were sent, ro
 was read. A crash in between repeats alerts under the same ids with the same bytes, and loses none.
 """
 
-import asyncio
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from time import monotonic, time
 
@@ -20,9 +19,11 @@ from stream.domain.counting import SourceRecord
 from stream.domain.deciding import Board, DecidingPolicy
 from stream.domain.routing import partition_of
 from stream.domain.tally import ALL_PRESETS
+from stream.holdings import Holdings
 from stream.outbox import Out, Outbox
 from stream.settings import Settings
 from stream.topics import changelog_of
+from stream.transport import Chunk
 
 CHECKPOINT_SECONDS = 1.0
 """How often state is written when no alert forces it: what a crash makes a worker read again."""
@@ -34,7 +35,6 @@ class Decided:
 
     board: Board
     position: int
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     saved_at: float = field(default_factory=monotonic)
     saved_position: int = -1
 
@@ -47,7 +47,7 @@ class DecidingStage:
     policy: DecidingPolicy
     partitions: int
     outbox: Outbox
-    owned: dict[int, Decided] = field(default_factory=dict)
+    owned: Holdings[Decided] = field(default_factory=Holdings)
     meters: Counter[str] = field(default_factory=Counter)
 
     def resume(self, partition: int, rates: rows.Rows, alerts: rows.Rows) -> int:
@@ -61,21 +61,17 @@ class DecidingStage:
                     f"The state of {self.settings.tallies_topic}[{partition}] cannot be used: {error}. Set "
                     "PRESETWATCH_APP_ID to a new name to rebuild all state from the events topic."
                 ) from error
-            self.owned[partition] = Decided(board, position)
+            self.owned.own(partition, Decided(board, position))
         return self.owned[partition].position
 
-    def release(self, kept: set[int]) -> None:
-        """Forget every partition but those kept."""
-        for partition in self.owned.keys() - kept:
-            del self.owned[partition]
-
-    async def take(self, partition: int, records: Sequence[SourceRecord]) -> None:
-        """Merge a chunk of tallies and decide what it has made due."""
-        owned = self.owned.get(partition)
-        if owned is None:
-            return
-        async with owned.lock:
-            for record in records:
+    async def take(self, chunk: Chunk) -> int | None:
+        """Merge a chunk and decide what it has made due; return where to read again from if records are missing."""
+        async with self.owned.changing(chunk.partition) as owned:
+            if owned is None:
+                return None
+            if chunk.start > owned.position:
+                return owned.position
+            for record in chunk.records:
                 if record.offset >= owned.position:
                     self._merge(owned.board, record)
                     owned.position = record.offset + 1
@@ -83,7 +79,8 @@ class DecidingStage:
             await self.outbox.send(self._alert(event) for event in events)
             self.meters.update(f"alerts:{event.kind}" for event in events)
             if events or monotonic() - owned.saved_at >= CHECKPOINT_SECONDS:
-                await self._save(partition, owned)
+                await self._save(chunk.partition, owned)
+        return None
 
     def _merge(self, board: Board, record: SourceRecord) -> None:
         try:
@@ -93,26 +90,28 @@ class DecidingStage:
 
     async def save(self, partition: int) -> None:
         """Write a partition's state if it has moved since it was last written."""
-        owned = self.owned.get(partition)
-        if owned is None or owned.saved_position == owned.position:
-            return
-        async with owned.lock:
-            await self._save(partition, owned)
+        async with self.owned.changing(partition) as owned:
+            if owned is not None and owned.saved_position != owned.position:
+                await self._save(partition, owned)
 
     async def _save(self, partition: int, owned: Decided) -> None:
-        await self.outbox.send(self._rows(partition, owned.board))
-        await self.outbox.send(
-            [self._row("alerts", partition, rows.CLOCK_KEY, rows.clock_row(owned.board, owned.position))]
-        )
-        owned.saved_at, owned.saved_position = monotonic(), owned.position
-
-    def _rows(self, partition: int, board: Board) -> Iterator[Out]:
-        for name, block_ms in sorted(board.changed_blocks):
-            yield self._row("rates", partition, rows.block_key(name, block_ms), rows.block_row(board, name, block_ms))
-        for name in sorted(board.changed_presets):
-            yield self._row("alerts", partition, rows.preset_key(name), rows.preset_row(board.presets.get(name)))
+        # A preset's row says up to which tick its panes have been decided on, so they must be there before it.
+        board = owned.board
+        await self.outbox.send(self._blocks(partition, board))
+        await self.outbox.send(self._presets(partition, board))
+        clock = rows.clock_row(board, owned.position)
+        await self.outbox.send([self._row("alerts", partition, rows.CLOCK_KEY, clock)])
         board.changed_blocks.clear()
         board.changed_presets.clear()
+        owned.saved_at, owned.saved_position = monotonic(), owned.position
+
+    def _blocks(self, partition: int, board: Board) -> Iterator[Out]:
+        for name, block_ms in sorted(board.changed_blocks):
+            yield self._row("rates", partition, rows.block_key(name, block_ms), rows.block_row(board, name, block_ms))
+
+    def _presets(self, partition: int, board: Board) -> Iterator[Out]:
+        for name in sorted(board.changed_presets):
+            yield self._row("alerts", partition, rows.preset_key(name), rows.preset_row(board.presets.get(name)))
 
     def _row(self, table: str, partition: int, key: bytes, value: bytes | None) -> Out:
         return Out(changelog_of(self.settings.app_id, table), key, value, partition)

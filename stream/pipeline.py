@@ -7,8 +7,8 @@ stops the worker rather than skip a record.
 """
 
 import time
-from collections.abc import Awaitable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, cast
 
 from faust.types import TP, StreamT
 
@@ -21,6 +21,9 @@ from stream.outbox import Outbox
 from stream.policies import counting_policy, deciding_policy
 from stream.settings import Settings
 from stream.tables import StateTable, declare_tables
+from stream.transport import Chunk, ChunkedConsumer
+
+Take = Callable[[Chunk], Awaitable[int | None]]
 
 IDLE_CHECK_SECONDS = 0.5
 
@@ -56,8 +59,8 @@ class Pipeline:
 
     async def release(self, app: object, assigned: set[TP], *_: Any, **__: Any) -> None:
         """Forget every partition that went to another worker."""
-        self.counting.release({tp.partition for tp in assigned if tp.topic == self.settings.events_topic})
-        self.deciding.release({tp.partition for tp in assigned if tp.topic == self.settings.tallies_topic})
+        self.counting.owned.release({tp.partition for tp in assigned if tp.topic == self.settings.events_topic})
+        self.deciding.owned.release({tp.partition for tp in assigned if tp.topic == self.settings.tallies_topic})
 
     async def resume(self, owned: set[TP]) -> dict[TP, int]:
         """Own partitions whose tables have been recovered; return the offset to read each from."""
@@ -79,33 +82,34 @@ class Pipeline:
     async def tally(self, stream: StreamT[Any]) -> None:
         """Count chunks of source records."""
         async for chunk in stream:
-            await self._or_stop(self._tally(chunk[0].partition, chunk))
-
-    async def _tally(self, partition: int, chunk: list[Any]) -> None:
-        seek_back_to = await self.counting.take(partition, chunk)
-        if seek_back_to is not None:
-            await self.app.consumer.seek(TP(self.settings.events_topic, partition), seek_back_to)
+            await self._or_stop(self._hand_on(chunk, self.settings.events_topic, self.counting.take))
 
     async def pass_idle_time(self) -> None:
         """Advance the watermarks of source partitions that are fully read and quiet."""
-        topic = self.settings.events_topic
-        quiet = [TP(topic, partition) for partition in self.counting.owned if self.counting.is_quiet(partition)]
-        if quiet and not self.app.rebalancing:
-            ends = await self.app.consumer.highwaters(*quiet)
-            now_ms = int(time.time() * 1000)
-            for tp in quiet:
-                if await self.app.consumer.position(tp) == ends[tp]:
-                    await self.counting.pass_idle_time(tp.partition, now_ms)
+        now_ms = int(time.time() * 1000)
+        for partition in list(self.counting.owned):
+            tp = TP(self.settings.events_topic, partition)
+            if self.counting.is_quiet(partition) and await self._consumer.has_read_all(tp):
+                await self.counting.pass_idle_time(partition, now_ms)
+
+    @property
+    def _consumer(self) -> ChunkedConsumer:
+        return cast(ChunkedConsumer, self.app.consumer)
 
     async def rate(self, stream: StreamT[Any]) -> None:
         """Merge chunks of tallies and decide what they have made due."""
         async for chunk in stream:
-            await self._or_stop(self.deciding.take(chunk[0].partition, chunk))
+            await self._or_stop(self._hand_on(chunk, self.settings.tallies_topic, self.deciding.take))
 
     async def save(self) -> None:
         """Write what the deciding stage has not written yet."""
         for partition in list(self.deciding.owned):
             await self.deciding.save(partition)
+
+    async def _hand_on(self, chunk: Chunk, topic: str, take: Take) -> None:
+        read_again_from = await take(chunk)
+        if read_again_from is not None:
+            await self._consumer.seek_back(TP(topic, chunk.partition), read_again_from)
 
     async def _or_stop(self, work: Awaitable[None]) -> None:
         # Left to itself, Faust would log what an agent raises, lose the chunk and go on with the next.

@@ -1,16 +1,22 @@
 """A Faust transport that delivers a partition's records in chunks and resumes where the journal says.
 
-Law: of a chunked topic, one Faust message carries all records fetched from one partition, in order, and its offset is
-the last of them; acknowledging it commits everything up to there. After every rebalance each chunked partition is read
+Law: of a chunked topic, one Faust message carries a `Chunk`: all that the log holds of one partition from one offset to
+another, in order. Its offset is the last; acknowledging it commits everything up to there. Chunks may be dropped,
+repeated or come late around a rebalance, but what a chunk says of itself stays true, so a hole is always seen. After every rebalance each chunked partition is read
 from the position its owner asks for, and the group's committed offset only serves those who watch lag.
 
 This leans on private parts of Faust and aiokafka, which is why both are pinned; `tests/kafka/test_transport.py` says
 what is relied on.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, cast
 
+from aiokafka.errors import IllegalStateError
+from faust.exceptions import ConsumerNotStarted
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, AppT, ConsumerMessage, Message
 
@@ -18,8 +24,25 @@ Positions = Callable[[set[TP]], Awaitable[Mapping[TP, int]]]
 """Called after table recovery with the chunked partitions this worker owns; returns the offset to read each from."""
 
 
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Every record that a partition's log holds from the offset `start` up to the last of them."""
+
+    partition: int
+    start: int
+    records: list[Any]
+
+
+POLL_SECONDS = 0.1
+"""Commits and seeks queue behind a fetch that waits for records, in Faust a whole second."""
+
+
 class ChunkedConsumer(driver.Consumer):
     """Faust's consumer, one message a fetched chunk."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._next: dict[TP, int] = {}
 
     @property
     def _chunking(self) -> "ChunkedTransport":
@@ -27,6 +50,8 @@ class ChunkedConsumer(driver.Consumer):
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Seek every partition: the chunked ones to their owner's position, the others to the committed offset."""
+        # What is fetched from here on, until our own seeks, may come from anywhere.
+        self._next.clear()
         committed = await super().seek_to_committed()
         owned = {tp for tp in self.assignment() if self._is_chunked(tp)}
         positions = await self._chunking.positions(owned)
@@ -34,15 +59,20 @@ class ChunkedConsumer(driver.Consumer):
             await self._seek(tp, offset)
         return {**committed, **positions}
 
+    async def _seek(self, partition: TP, offset: int) -> None:
+        await super()._seek(partition, offset)
+        self._next[partition] = offset
+
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
-        """Yield the next records. What is fetched while the flow is stopped is dropped: the seek that ends a rebalance
-        brings it back."""
-        records, active = await self._wait_next_records(timeout)
+        """Yield the next records; what is fetched during a rebalance is dropped, and the seek at its end brings it back."""
+        records, active = await self._wait_next_records(min(timeout, POLL_SECONDS))
         generation = self.app.consumer_generation_id
-        for tp, fetched in (records or {}).items():
+        # All at once and before any is handed on: a seek in between must not make a chunk say something untrue.
+        fetched = {tp: self._messages(tp, found) for tp, found in (records or {}).items()}
+        for tp, messages in fetched.items():
             if active is not None and tp not in active and tp not in self._buffered_partitions:
                 continue
-            for message in self._messages(tp, fetched):
+            for message in messages:
                 if self.should_stop or not self.flow_active or generation != self.app.consumer_generation_id:
                     return
                 yield tp, message
@@ -51,9 +81,29 @@ class ChunkedConsumer(driver.Consumer):
         self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
         if not self._is_chunked(tp):
             return [self._to_message(tp, record) for record in fetched]
-        chunk: Any = self._to_message(tp, fetched[-1])
-        chunk.key, chunk.value, chunk.headers = None, fetched, None
-        return [chunk]
+        message: Any = self._to_message(tp, fetched[-1])
+        start = self._next.get(tp, fetched[0].offset)
+        message.key, message.value, message.headers = None, Chunk(tp.partition, start, fetched), None
+        self._next[tp] = fetched[-1].offset + 1
+        return [message]
+
+    async def has_read_all(self, tp: TP) -> bool:
+        """Tell whether a partition has been fetched to the end the broker last told of; never while it is moving."""
+        future = asyncio.run_coroutine_threadsafe(self._has_read_all(tp), self._thread.thread_loop)
+        return await asyncio.wrap_future(future)
+
+    async def _has_read_all(self, tp: TP) -> bool:
+        try:
+            consumer = self._thread._ensure_consumer()  # noqa: SLF001  # asking it through Faust waits for a fetch
+            highwater = consumer.highwater(tp)
+            return highwater is not None and await consumer.position(tp) >= highwater
+        except (ConsumerNotStarted, IllegalStateError):
+            return False
+
+    async def seek_back(self, tp: TP, offset: int) -> None:
+        """Read a partition again from an offset; if it has just been lost, its new owner does."""
+        with suppress(IllegalStateError):
+            await self.seek(tp, offset)
 
     def _is_chunked(self, tp: TP) -> bool:
         return tp.topic in self._chunking.chunked

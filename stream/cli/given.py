@@ -7,8 +7,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import cast
 
+from stream.cli.lines import Chunked
 from stream.cli.output import wrong
 from stream.domain.rules import RuleSet
 from stream.rules_file import default_rules_path, read
@@ -39,10 +40,10 @@ def rules(settings: Settings, path: Path) -> RuleSet:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[BinaryIO]:
+def opened(path: Path) -> Iterator[Chunked]:
     """Open a file, or stdin for `-`, for reading bytes."""
     if path == STDIN:
-        yield sys.stdin.buffer
+        yield cast(Chunked, sys.stdin.buffer)
         return
     try:
         file = path.open("rb")

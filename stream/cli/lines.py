@@ -1,33 +1,71 @@
-"""NDJSON, a line at a time.
+"""NDJSON, a line at a time, from chunks of any size.
 
-Law: a line is passed on byte for byte without its line feed, junk included; blank lines are no records. Memory is
-bounded by the longest line that may be a record.
+Law: a line is passed on byte for byte without its line feed, junk included; blank lines are no records. How the bytes
+are cut into chunks changes nothing, and memory is bounded by the longest line that is read at all.
 """
 
 from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
 
 from stream.cli.output import wrong
-from stream.clients import LARGEST_REQUEST
+from stream.domain.decoding import MAX_BYTES
+
+CHUNK_BYTES = 2**16
+LONGEST_LINE = 2 * MAX_BYTES
+"""Bytes; what is longer than half of this is parked by a worker anyway."""
+
+
+class Chunked(Protocol):
+    """A file of bytes that gives what it has without waiting for more."""
+
+    def read1(self, size: int, /) -> bytes: ...  # noqa: D102
 
 
 class Line(NamedTuple):
     """One line that is a record."""
 
-    number: int
     value: bytes
     read_bytes: int
-    """How many bytes of the file were read when this line had been."""
+    """How much had been read when this line had been."""
 
 
-def read_lines(file: BinaryIO) -> Iterator[Line]:
-    """Yield the records of a file; a line too long for any broker ends the command."""
-    read_bytes = 0
-    number = 0
-    while line := file.readline(LARGEST_REQUEST):
-        number += 1
-        read_bytes += len(line)
-        if len(line) == LARGEST_REQUEST:
-            raise wrong(f"Line {number} is longer than {LARGEST_REQUEST} bytes: every line must hold one webhook body.")
-        if line.strip():
-            yield Line(number, line.removesuffix(b"\n"), read_bytes)
+@dataclass(slots=True)
+class Splitter:
+    """Makes lines out of chunks."""
+
+    number: int = 1
+    read_bytes: int = 0
+    rest: bytearray = field(default_factory=bytearray)
+    """The beginning of a line whose end has not come yet."""
+
+    def take(self, chunk: bytes) -> Iterator[Line]:
+        """Yield the records that a chunk completes; a line too long to be read ends the command."""
+        *ends, begun = chunk.split(b"\n")
+        for end in ends:
+            self.rest += end
+            self.read_bytes += len(self.rest) + 1
+            yield from self._complete()
+            self.number += 1
+        self.rest += begun
+        if len(self.rest) > LONGEST_LINE:
+            raise wrong(f"Line {self.number} is longer than {LONGEST_LINE >> 20} MiB: put one body on each line.")
+
+    def finish(self) -> Iterator[Line]:
+        """Yield the last record if no line feed ends it."""
+        self.read_bytes += len(self.rest)
+        yield from self._complete()
+
+    def _complete(self) -> Iterator[Line]:
+        value = bytes(self.rest)
+        self.rest.clear()
+        if value.strip():
+            yield Line(value, self.read_bytes)
+
+
+def read_lines(file: Chunked) -> Iterator[Line]:
+    """Yield the records of a file."""
+    splitter = Splitter()
+    while chunk := file.read1(CHUNK_BYTES):
+        yield from splitter.take(chunk)
+    yield from splitter.finish()

@@ -13,6 +13,9 @@ from enum import IntEnum
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+Tell = Callable[[int, str], None]
+"""Sets how much is done, and a few words on it."""
+
 WIDTH_WITHOUT_TERMINAL = 160
 """Columns of a table that goes to a file or a pipe, where nothing says how wide it may be."""
 
@@ -89,17 +92,18 @@ def working(doing: str) -> Iterator[Callable[[str], None]]:
     """Show that something is going on; the function it gives says what, now."""
     console = err()
     if not console.is_terminal:
-        yield lambda now: say(f"{now} ...")
+        say(f"{doing} ...")
+        yield say
         return
     with console.status(f"{doing} ...") as status:
-        yield lambda now: status.update(f"{now} ...")
+        yield status.update
 
 
 @contextmanager
-def counting_up(doing: str, total: int | None) -> Iterator[Callable[[int, str], None]]:
-    """Show a bar; the function it gives sets how much of `total` is done, and a few words beside the bar."""
+def counting_up(doing: str, total: int | None, *, is_hidden: bool = False) -> Iterator[Tell]:
+    """Show a bar for `total` bytes, or one without an end."""
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[words]}"), TimeElapsedColumn())
     console = err()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(*columns, console=console, transient=True, disable=is_hidden or not console.is_terminal) as progress:
         task = progress.add_task(doing, total=total, words="")
         yield lambda done, words: progress.update(task, completed=done, words=words)

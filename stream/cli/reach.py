@@ -12,11 +12,12 @@ from typing import Any, Protocol, TypeVar
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
 
-from stream.cli.output import out_of_reach
+from stream.cli.output import out_of_reach, wrong
 from stream.clients import connection
 from stream.settings import PREFIX, Settings
+from stream.topics import Unfit, ensure_topics
 
 ANSWERS_WITHIN_SECONDS = 15
 
@@ -24,7 +25,7 @@ T = TypeVar("T")
 
 
 class Client(Protocol):
-    """What all aiokafka clients have in common; the admin's `close` is the others' `stop`."""
+    """What all aiokafka clients have in common."""
 
     async def start(self) -> None: ...  # noqa: D102
 
@@ -40,11 +41,19 @@ def talk(settings: Settings, conversation: Coroutine[Any, Any, T]) -> T:
 
 def describe(settings: Settings, error: BaseException) -> str:
     """Return the sentence for a broker that failed us."""
-    why = str(error) or type(error).__name__
     return (
-        f"The broker at {settings.bootstrap} cannot be used ({why}): start it with `presetwatch broker`, or set "
+        f"The broker at {settings.bootstrap} {explain(error)}: start it with `presetwatch broker`, or set "
         f"{PREFIX}KAFKA_BOOTSTRAP to where it is."
     )
+
+
+def explain(error: BaseException) -> str:
+    """Return in a few words how a broker failed us."""
+    if isinstance(error, KafkaConnectionError):
+        return "does not answer, or not to these credentials"
+    if isinstance(error, KafkaTimeoutError):
+        return "no longer answers"
+    return f"cannot be used ({str(error) or type(error).__name__})"
 
 
 @contextmanager
@@ -94,3 +103,11 @@ async def sizes_of_topics(admin: AIOKafkaAdminClient) -> dict[str, int]:
     """Return how many partitions each topic has."""
     described = await admin.describe_topics()
     return {topic["topic"]: len(topic["partitions"]) for topic in described if not topic["error_code"]}
+
+
+async def fit_topics(settings: Settings) -> int:
+    """Make missing topics, check the others, and return the events topic's partition count. Raises `KafkaError`."""
+    made = await ensure_topics(settings)
+    if isinstance(made, Unfit):
+        raise wrong(made.sentence)
+    return made

@@ -83,10 +83,9 @@ class Alert:
     clear_since_ms: int | None = None
     no_data_since_ms: int | None = None
 
-    @property
-    def is_waiting(self) -> bool:
-        """Tell whether time alone may move this alert."""
-        timed = self.clear_since_ms is not None or self.no_data_since_ms is not None
+    def is_waiting(self, timing: Timing) -> bool:
+        """Tell whether time alone, or the first tick without data, may move this alert."""
+        timed = self.clear_since_ms is not None or timing.on_no_data != "hold"
         return self.phase is Phase.PENDING or (self.phase is Phase.FIRING and timed)
 
 

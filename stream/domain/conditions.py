@@ -30,7 +30,7 @@ class Sight:
     """Rolling sums by window length in milliseconds."""
     recency: Recency
     last_job_ms: int
-    """The newest job that counted, or the start of the watch; epoch milliseconds."""
+    """The newest job that counted, or the start of the watch; epoch milliseconds, -1 while there is neither."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def consecutive(rule: ConsecutiveRule, sight: Sight, counted: Counted) -> Findin
 
 def silence(rule: SilenceRule, sight: Sight, counted: Counted) -> Finding:
     """Hold the time since the last job against the rule's patience."""
-    silent = sight.at_ms - sight.last_job_ms >= rule.after_ms
+    silent = 0 <= sight.last_job_ms <= sight.at_ms - rule.after_ms
     start_ms = pane_start(sight.last_job_ms, sight.pane_ms) if silent else sight.at_ms - sight.pane_ms
     counts: Counts = {} if silent else sight.closed
     return Finding(Reading(Signal.BREACH if silent else Signal.CLEAR), start_ms, counts, rule.after_ms // 1000)

@@ -90,6 +90,8 @@ class SourceState:
 
     def apply(self, batch: Batch) -> None:
         """Let a batch take effect."""
+        # Before the batch moves time: a batch may outlive panes that it counts in, and those have yet to be published.
+        self._expire_panes()
         self.position = batch.last + 1
         self.watermark_ms = batch.watermark_ms
         for job, remembered in batch.jobs.items():
@@ -97,7 +99,6 @@ class SourceState:
         for (preset, start), delta in batch.tallies.items():
             self._merge(preset, start, delta)
         self.jobs.tidy(self.watermark_ms)
-        self._expire_panes()
 
     def _merge(self, preset: str, start: int, delta: Tally) -> None:
         if start not in self.panes:

@@ -15,7 +15,7 @@ from schemas.tally import TallyMessage
 from stream.domain.alerting import Alert, Phase, observe
 from stream.domain.causes import Party
 from stream.domain.conditions import Counted, Sight, find
-from stream.domain.evidence import Change, describe
+from stream.domain.evidence import WHOLE_TOPIC, Change, describe
 from stream.domain.packing import unpack
 from stream.domain.panes import HOUR_MS, next_boundary, pane_start
 from stream.domain.preset import Preset, Stamped
@@ -53,8 +53,9 @@ class DecidingPolicy:
         return pane_start(start_ms, BLOCK_PANES * self.pane_ms)
 
     def rules_for(self, preset: str) -> tuple[Rule, ...]:
-        """Return the rules that watch a preset, or the topic as a whole."""
-        return self.rules.whole_topic if preset == ALL_PRESETS else self.rules.matching(preset)
+        """Return the rules that watch a preset, or the topic as a whole, by name: the order of events at one tick."""
+        rules = self.rules.whole_topic if preset == ALL_PRESETS else self.rules.matching(preset)
+        return tuple(sorted(rules, key=lambda rule: rule.name))
 
     def windows_for(self, preset: str) -> frozenset[int]:
         """Return the lengths of the windows that a preset's rules sum over, in milliseconds."""
@@ -89,6 +90,7 @@ class Board:
         if message.preset is None:
             return
         preset = self.preset(message.preset)
+        preset.catch_up(self.tick_ms)
         for counts in message.panes:
             if counts.start_ms < self.oldest_retained():
                 continue
@@ -98,9 +100,8 @@ class Board:
     def _note(self, name: str, preset: Preset, start_ms: int) -> None:
         self.changed_blocks.add((name, self.policy.block_of(start_ms)))
         self.newest_pane_ms = max(self.newest_pane_ms, start_ms)
-        closes_ms = start_ms + self.policy.pane_ms
-        if self.tick_ms is None or closes_ms > self.tick_ms:
-            preset.due_ms = min(closes_ms, preset.due_ms or closes_ms)
+        closes_ms = max(start_ms, preset.decided_to_ms or 0) + self.policy.pane_ms
+        preset.due_ms = min(closes_ms, preset.due_ms or closes_ms)
 
     def clock_ms(self) -> int | None:
         """Return the newest tick that every source partition has reached, in epoch milliseconds."""
@@ -123,7 +124,8 @@ class Board:
     def _due(self, clock_ms: int) -> list[str]:
         due = [(preset.due_ms, name) for name, preset in self.presets.items() if preset.due_ms is not None]
         first_ms = min((at_ms for at_ms, _ in due), default=clock_ms + 1)
-        return sorted(name for at_ms, name in due if at_ms == first_ms) if first_ms <= clock_ms else []
+        names = [name for at_ms, name in due if at_ms == first_ms <= clock_ms]
+        return sorted(names, key=lambda name: name or WHOLE_TOPIC)
 
     def _watch_topic(self, clock_ms: int) -> None:
         if not self.watches_topic or ALL_PRESETS in self.presets:
@@ -152,7 +154,9 @@ class Board:
         if moved_by is None or Phase.FIRING not in (before.phase, after.phase):
             return
         started_at_ms = before.started_at_ms if after.started_at_ms is None else after.started_at_ms
-        jobs = preset.newest_failures(finding.window_start_ms, sight.at_ms, self._counted(rule))
+        # A run of failures may be longer than panes are kept: what is named must not depend on when they were dropped.
+        start_ms = max(finding.window_start_ms, sight.at_ms - self.policy.retention_ms)
+        jobs = preset.newest_failures(start_ms, sight.at_ms, self._counted(rule))
         change = Change(rule, name, moved_by, started_at_ms or sight.at_ms, sight.at_ms, finding, jobs)
         event = describe(change, self._counted(rule), self.policy.party_of)
         self._keep(preset, event)
@@ -168,10 +172,12 @@ class Board:
     def _next_due(self, name: str, preset: Preset, at_ms: int) -> int | None:
         pane_ms = self.policy.pane_ms
         due = [preset.ahead[0] + pane_ms] if preset.ahead else []
-        if any(preset.windows.values()) or any(alert.is_waiting for alert in preset.alerts.values()):
+        if any(preset.windows.values()):
             due.append(at_ms + pane_ms)
         for rule in self._rules(name):
-            if isinstance(rule, SilenceRule):
+            if preset.alerts.get(rule.name, Alert()).is_waiting(rule):
+                due.append(at_ms + pane_ms)
+            if isinstance(rule, SilenceRule) and preset.last_job_ms >= 0:
                 due.append(next_boundary(preset.last_job_ms + rule.after_ms, pane_ms))
         return min((at for at in due if at > at_ms), default=None)
 
@@ -205,8 +211,7 @@ class Board:
     def resume(self) -> None:
         """Derive what rows do not hold, after the rest was restored."""
         for name, preset in self.presets.items():
-            decided = [at_ms for at_ms in (preset.decided_to_ms, self.tick_ms) if at_ms is not None]
-            preset.decided_to_ms = max(decided, default=None)
+            preset.catch_up(self.tick_ms)
             preset.ahead = sorted(start for start in preset.panes if start >= (preset.decided_to_ms or 0))
             preset.open_windows(self.policy.windows_for(name))
             preset.due_ms = self._next_due(name, preset, preset.decided_to_ms or 0)

@@ -1,8 +1,8 @@
 """The journal of one source partition: the records that decide what was counted and where reading resumes.
 
 Law: a batch takes effect by exactly one journal record. The state is the fold of the records in source order; a record
-that ends below the position reached is a leftover and changes nothing; one that starts beyond it is a hole, and nothing
-is counted past a hole.
+that starts below the position reached is a leftover and changes nothing; one that starts beyond it is a hole, and
+nothing is counted past a hole.
 
 A record is one line of JSON (offsets, watermark, tallies), a newline, and the counted jobs packed in 20 bytes each: a
 digest, then the hour and the outcome as one number.
@@ -94,17 +94,21 @@ def _unpack_jobs(packed: bytes) -> Iterator[tuple[bytes, Remembered]]:
 
 def fold(state: SourceState, batches: Iterable[Batch]) -> Hole | None:
     """Apply journaled batches, in any order given, to a new state; say where they stop being whole."""
-    started = False
-    for batch in sorted(batches, key=lambda batch: (batch.first, batch.last)):
-        if not started:
-            state.position = batch.first
-            started = True
-        if batch.first < state.position and batch.last >= batch.first:
+    ordered = sorted(batches, key=lambda batch: (batch.first, batch.last))
+    state.position = _start(ordered)
+    for batch in ordered:
+        if batch.first < state.position:
             continue
         if batch.first > state.position:
             return Hole(state.position, batch.first)
         state.apply(batch)
     return None
+
+
+def _start(ordered: list[Batch]) -> int:
+    # The record that only passes time never expires, and may be older than every batch that is left.
+    held = [batch.first for batch in ordered if batch.last >= batch.first] or [batch.first for batch in ordered]
+    return held[0] if held else 0
 
 
 def expires_at(batch: Batch, state: SourceState) -> int:

@@ -10,7 +10,7 @@ from heapq import heappop, heappush
 
 from schemas.alert import AlertEvent
 from stream.domain.alerting import Alert, Phase
-from stream.domain.conditions import Counted, Sight
+from stream.domain.conditions import Counted, Counts, Sight
 from stream.domain.panes import next_boundary
 from stream.domain.recency import Recency
 from stream.domain.tally import Cell, FailedJob, Tally, add_counts, merged, take_counts
@@ -54,7 +54,22 @@ class Preset:
         if known is not None and known.offset >= stamped.offset:
             return False
         by_source[source] = stamped
+        self._amend(start_ms, {} if known is None else known.tally.decided, stamped.tally.decided)
         return True
+
+    def _amend(self, start_ms: int, known: Counts, decided: Counts) -> None:
+        """Keep windows the sum of their panes where a crash has let time overtake what was decided before it."""
+        if self.decided_to_ms is None or start_ms >= self.decided_to_ms:
+            return
+        for length, window in self.windows.items():
+            if start_ms >= self.decided_to_ms - length:
+                add_counts(window, decided)
+                take_counts(window, known)
+
+    def catch_up(self, tick_ms: int | None) -> None:
+        """Take note that every tick up to this one has been decided or was nothing to decide."""
+        if tick_ms is not None:
+            self.decided_to_ms = max(tick_ms, self.decided_to_ms or tick_ms)
 
     def _open_pane(self, start_ms: int) -> None:
         self.panes[start_ms] = {}

@@ -128,14 +128,17 @@ def restore(policy: DecidingPolicy, watches_topic: bool, rates: Rows, alerts: Ro
             _restore_block(board, json.loads(key)[0], BlockRow.model_validate_json(value))
     except (ValidationError, ValueError, TypeError) as error:
         raise Unreadable(f"a row of the rates or alerts table cannot be read: {error}") from error
-    if clock is None:
-        return board, 0
-    if clock.pane_ms != policy.pane_ms:
-        raise Unreadable(f"the state was written with PANE={clock.pane_ms} ms, not {policy.pane_ms} ms")
+    if clock is not None:
+        _restore_clock(board, clock)
+    board.resume()
+    return board, clock.position if clock else 0
+
+
+def _restore_clock(board: Board, clock: ClockRow) -> None:
+    if clock.pane_ms != board.policy.pane_ms:
+        raise Unreadable(f"the state was written with PANE={clock.pane_ms} ms, not {board.policy.pane_ms} ms")
     board.watermarks, board.tick_ms = dict(clock.watermarks), clock.tick_ms
     board.resolved.extend(clock.resolved)
-    board.resume()
-    return board, clock.position
 
 
 def _restore_preset(board: Board, name: str, row: PresetRow) -> None:

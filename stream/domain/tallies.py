@@ -1,7 +1,8 @@
 """What the counting stage publishes after a batch.
 
 Law: a message holds absolute counts as of the batch's last offset, so publishing it twice or not in order is harmless;
-a preset's counts reach the deciding stage no later than the watermark that closes their pane.
+a preset's counts reach the deciding stage no later than the watermark that closes their pane, which is why time is told
+apart from counts and after all of them.
 """
 
 from schemas.tally import TallyMessage
@@ -13,13 +14,11 @@ def tally_messages(source: int, state: SourceState, batch: Batch) -> list[TallyM
     """Return one message for each preset a batch has changed; the batch is in effect already."""
     starts: dict[str, list[int]] = {}
     for preset, start in sorted(batch.tallies):
-        if start in state.panes:
-            starts.setdefault(preset, []).append(start)
+        starts.setdefault(preset, []).append(start)
     return [
         TallyMessage(
             source_partition=source,
             offset=batch.last,
-            watermark_ms=batch.watermark_ms,
             preset=preset,
             panes=tuple(pack(start, state.panes[start][preset]) for start in panes),
         )

@@ -4,7 +4,7 @@ Law: `merge` is commutative and associative and the empty tally is its identity,
 cut into batches and folded in any order with the same result.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -76,13 +76,13 @@ def newest(jobs: Iterable[FailedJob]) -> tuple[FailedJob, ...]:
     return tuple(sorted(jobs)[-SAMPLES_KEPT:])
 
 
-def add_counts(into: dict[Cell, int], other: dict[Cell, int]) -> None:
+def add_counts(into: dict[Cell, int], other: Mapping[Cell, int]) -> None:
     """Add counts cell by cell."""
     for cell, count in other.items():
         into[cell] = into.get(cell, 0) + count
 
 
-def take_counts(out_of: dict[Cell, int], other: dict[Cell, int]) -> None:
+def take_counts(out_of: dict[Cell, int], other: Mapping[Cell, int]) -> None:
     """Subtract counts that were added before, dropping cells that reach zero."""
     for cell, count in other.items():
         left = out_of[cell] - count

@@ -13,8 +13,12 @@ listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
+# After an unclean death the next start waits for this session to end.
+broker.session.timeout.ms=5000
+broker.heartbeat.interval.ms=1000
 log.dirs=data
 log.retention.check.interval.ms=60000
+# A quarter of the heap by default.
 log.cleaner.dedupe.buffer.size=16777216
 auto.create.topics.enable=false
 default.replication.factor=1

@@ -21,12 +21,20 @@ _DEAD_OWNER_SECONDS = 30.0  # longer than the supervisor gives Kafka to stop
 @contextmanager
 def hold_lock(data_dir: Path, on_progress: Callable[[str], None]) -> Iterator[int]:
     """Hold the folder and yield the lock's descriptor, for children to inherit; raises BrokerFailed if it is in use."""
-    with (data_dir / "lock").open("a+", encoding="ascii") as file:
+    with _lock_file(data_dir) as file:
         _take(file, data_dir, on_progress)
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
         yield file.fileno()
+
+
+def _lock_file(data_dir: Path) -> TextIO:
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        return (data_dir / "lock").open("a+", encoding="ascii")
+    except OSError as error:
+        raise BrokerFailed(f"The broker folder {data_dir} cannot be used ({error}): choose another folder.") from error
 
 
 def _take(file: TextIO, data_dir: Path, on_progress: Callable[[str], None]) -> None:

@@ -1,12 +1,13 @@
 """Runs the command given as arguments and stops it when standard input closes, as it does however the owner dies.
 
-A pipe, because the kernel closes it on Linux and macOS alike, `kill -9` included; Linux's parent-death signal follows the
-thread that started the broker and not the process, and asking for the parent's id now and then leaves a gap. This file
-is run by path with the standard library only, so it is up in milliseconds, and in a session of its own, so Ctrl-C in
-the terminal reaches the owner alone.
+A pipe, because the kernel closes it on Linux and macOS alike, `kill -9` included; Linux's parent-death signal follows
+the thread that started the broker and not the process, and asking for the parent's id now and then leaves a gap. This
+file is run by path with the standard library only, so it is up in milliseconds, and in a session of its own, so Ctrl-C
+in the terminal reaches the owner alone.
 """
 
 import ctypes
+import os
 import signal
 import subprocess
 import sys
@@ -30,7 +31,7 @@ def main() -> int:
 
 
 def _stop_with_owner(child: subprocess.Popen[bytes]) -> None:
-    sys.stdin.buffer.read()
+    os.read(sys.stdin.fileno(), 1)  # unbuffered: a buffer would be locked when the interpreter ends
     child.terminate()
     try:
         child.wait(STOP_SECONDS)

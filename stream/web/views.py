@@ -7,10 +7,11 @@ says 503 rather than answer without it.
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 from aiohttp import web
+from faust.web.drivers.aiohttp import Web
 
 from stream.domain import queries
 from stream.domain.deciding import Board
@@ -35,7 +36,8 @@ class Views:
         self.kept_ms = pipeline.deciding.policy.retention_ms
         token = pipeline.settings.web_token.get_secret_value() if pipeline.settings.web_token else None
         self.owners = Owners(self.app, changelog_of(pipeline.settings.app_id, "rates"), token)
-        self.app.web.web_app.middlewares.extend((answer_problems, require_token(token)))
+        web_app = cast(Web, self.app.web).web_app
+        web_app.middlewares.extend((answer_problems, require_token(token)))
         for path, handler in self._routes().items():
             self.app.page(path, name=path)(_as_view(handler))
 
@@ -107,8 +109,10 @@ class Views:
     async def healthz(self, request: web.Request) -> web.Response:  # noqa: ARG002
         """Say that the process runs, and how far each partition has come."""
         progress = {
-            "source_positions": {p: owned.state.position for p, owned in sorted(self.pipeline.counting.owned.items())},
-            "decided_to_ms": {p: owned.board.tick_ms for p, owned in sorted(self.pipeline.deciding.owned.items())},
+            "source_positions": {
+                p: self.pipeline.counting.owned[p].state.position for p in self.pipeline.counting.owned
+            },
+            "decided_to_ms": {p: self.pipeline.deciding.owned[p].board.tick_ms for p in self.pipeline.deciding.owned},
         }
         return _json({"status": "ok", **progress})
 
@@ -126,14 +130,15 @@ class Views:
     def _window(self, query: Query) -> int:
         return read_span(query, "window", "5m", self.pane_ms, self.kept_ms)
 
-    def _boards(self) -> list[Board]:
+    def _boards(self) -> dict[int, Board]:
         if not self.pipeline.is_ready():
             raise unavailable("This worker is still joining or recovering its tables.")
-        return [owned.board for owned in self.pipeline.deciding.owned.values()]
+        owned = self.pipeline.deciding.owned
+        return {partition: owned[partition].board for partition in owned}
 
     async def _gather(self, request: web.Request, name: str, own: Callable[[Board, Query], list[Any]]) -> list[Any]:
         """Return what all workers have, or only this one when another worker asks."""
-        found = [item for board in self._boards() for item in own(board, request.query)]
+        found = [item for board in self._boards().values() for item in own(board, request.query)]
         if LOCAL not in request.query:
             self._require_all_owned()
             for answer in await self.owners.ask_all(f"/api/{name}", request.query):
@@ -148,7 +153,7 @@ class Views:
         preset = request.match_info["preset"]
         name = queries.internal_name(preset)
         partition = partition_of(name.encode("utf-8", "replace"), b"", self.pipeline.partitions)
-        boards = {p: owned.board for p, owned in self.pipeline.deciding.owned.items()} if self._boards() else {}
+        boards = self._boards()
         if partition in boards:
             return self._about(boards[partition], name, about)
         if LOCAL in request.query:

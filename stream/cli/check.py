@@ -1,0 +1,105 @@
+"""`rules check` and `schema export`: what can be judged and written without a broker.
+
+Law: a rules file is sound, or every fault in it is named with its line.
+"""
+
+import json
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from schemas.asyncapi import Topics, asyncapi
+from schemas.export import json_schemas
+from stream.cli import given
+from stream.cli.output import out, write_line, wrong
+from stream.domain.duration import format_duration
+from stream.domain.rules import Rule, RuleSet, SilenceRule, ThresholdRule
+from stream.settings import Settings
+
+rules_app = typer.Typer(help="Look after rules files.", no_args_is_help=True)
+schema_app = typer.Typer(help="Describe the messages for other programs.", no_args_is_help=True)
+
+
+@rules_app.command("check")
+def check_rules(
+    file: Annotated[Path | None, typer.Argument(help="A rules file; without one, the rules that apply now.")] = None,
+) -> None:
+    """Check a rules file: a table of its rules, or every fault with its line.
+
+    For example:
+      presetwatch rules check
+      presetwatch rules check rules.toml
+
+    Settings: PRESETWATCH_RULES, and PRESETWATCH_PANE, which windows must be
+    multiples of.
+    """
+    settings = given.settings()
+    path = given.rules_path(settings, file)
+    found = given.rules(settings, path)
+    out().print(rules_table(found))
+    write_line(f"{path}: {len(found.rules)} rules, all sound.".encode())
+
+
+def rules_table(rules: RuleSet) -> Table:
+    """Return a table with a row for each rule."""
+    table = Table("rule", "kind", "presets", "fires when", "severity", box=None, header_style="bold", pad_edge=False)
+    for rule in rules.rules:
+        table.add_row(rule.name, rule.kind, ", ".join(rule.presets) or "whole topic", condition(rule), rule.severity)
+    return table
+
+
+def condition(rule: Rule) -> str:
+    """Return in a few words when a rule fires."""
+    if isinstance(rule, SilenceRule):
+        return f"no job for {format_duration(rule.after_ms)}"
+    only = ", ".join((*rule.parties, *rule.reasons))
+    errors = f"errors ({only} only)" if only else "errors"
+    if not isinstance(rule, ThresholdRule):
+        return f"{rule.errors} {errors} in a row"
+    sure = f" at {rule.confidence:.0%} confidence" if rule.confidence else ""
+    held = f", for {format_duration(rule.for_ms)}" if rule.for_ms else ""
+    window = f"{format_duration(rule.window_ms)} of at least {rule.min_jobs} jobs"
+    return f"{errors} above {rule.error_rate:.1%}{sure} in {window}{held}"
+
+
+@schema_app.command("export")
+def export_schemas(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write; made if it is missing.")],
+) -> None:
+    """Write the JSON Schema of every message and the AsyncAPI document.
+
+    For example:
+      presetwatch schema export ./contracts
+
+    Settings: the topic names in the AsyncAPI document are those of
+    PRESETWATCH_EVENTS_TOPIC and its like.
+    """
+    documents = {**json_schemas(), "asyncapi.json": asyncapi(_topics(given.settings()), _version())}
+    for path in _write(folder, documents):
+        write_line(str(path).encode())
+
+
+def _write(folder: Path, documents: Mapping[str, Any]) -> list[Path]:
+    paths = [folder / name for name in sorted(documents)]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in paths:
+            path.write_text(json.dumps(documents[path.name], indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise wrong(f"{error.filename} cannot be written ({error.strerror}): name a folder you may write to.") from None
+    return paths
+
+
+def _topics(settings: Settings) -> Topics:
+    return Topics(settings.events_topic, settings.rejected_topic, settings.tallies_topic, settings.alerts_topic)
+
+
+def _version() -> str:
+    try:
+        return version("presetwatch")
+    except PackageNotFoundError:
+        return "0.0.0"  # run from its sources without being installed

@@ -1,0 +1,123 @@
+"""`doctor`: looks at everything a running presetwatch needs and says how to mend what is missing.
+
+Law: it changes nothing, and it looks at everything it can whatever else is broken.
+"""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
+from rich.table import Table
+from rich.text import Text
+
+from stream.cli import given
+from stream.cli.ask import ask, web_url
+from stream.cli.checks import (
+    Check,
+    Cluster,
+    State,
+    check_broker,
+    check_lag,
+    check_rules,
+    check_secret,
+    check_topics,
+    check_worker,
+)
+from stream.cli.output import ExitCode, out, working, write_line
+from stream.cli.reach import administering, explain, quiet, reading, sizes_of_topics
+from stream.rules_file import read
+from stream.settings import Settings, read_settings
+
+_SYMBOLS = {State.OK: ("✓", "green"), State.WARN: ("!", "yellow"), State.FAIL: ("✗", "bold red")}
+
+
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Write the checks as JSON.")] = False) -> None:
+    """Say what is wrong with settings, broker, topics, lag, rules, worker or secret, and how to mend it.
+
+    Exits 0 when nothing failed (warnings are allowed), 3 when the broker is
+    out of reach, else 1.
+
+    For example:
+      presetwatch doctor
+      presetwatch doctor --json | jq '.[] | select(.state != "ok")'
+
+    Settings: all of them are checked.
+    """
+    with working("Looking around"):
+        checks = examine()
+    if as_json:
+        write_line(json.dumps([check.as_dict() for check in checks], ensure_ascii=False).encode())
+    else:
+        out().print(checks_table(checks))
+    raise typer.Exit(verdict(checks))
+
+
+def verdict(checks: Sequence[Check]) -> ExitCode:
+    """Return how the command ends after these checks."""
+    failed = {check.name for check in checks if check.state is State.FAIL}
+    if not failed:
+        return ExitCode.DONE
+    return ExitCode.OUT_OF_REACH if "broker" in failed else ExitCode.WRONG
+
+
+def checks_table(checks: Sequence[Check]) -> Table:
+    """Return a table with a row for each check, and a second one for how to mend it."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for check in checks:
+        symbol, style = _SYMBOLS[check.state]
+        table.add_row(Text(symbol, style), Text(check.name, "bold"), Text(check.what))
+        if check.mend:
+            table.add_row("", "", Text(f"→ {check.mend}", "dim"))
+    return table
+
+
+def examine() -> list[Check]:
+    """Look at everything; without sound settings there is nothing more to look at."""
+    try:
+        settings = read_settings()
+    except ValueError as error:
+        return [Check("settings", State.FAIL, str(error), "Mend it in the environment or in .env.")]
+    path = given.rules_path(settings)
+    return [
+        Check("settings", State.OK, "sound"),
+        *_examine_broker(settings),
+        check_rules(str(path), read(path, settings.pane)),
+        check_worker(str(web_url(settings)), ask(settings, "/readyz")),
+        check_secret(settings),
+    ]
+
+
+def _examine_broker(settings: Settings) -> list[Check]:
+    try:
+        with quiet():
+            cluster = asyncio.run(_look_at(settings))
+    except (KafkaError, TimeoutError) as error:
+        return [check_broker(settings, explain(error))]
+    return [check_broker(settings, cluster), check_topics(settings, cluster.sizes), check_lag(settings, cluster)]
+
+
+async def _look_at(settings: Settings) -> Cluster:
+    async with administering(settings) as admin, reading(settings) as consumer:
+        sizes = await sizes_of_topics(admin)
+        topic = settings.events_topic
+        partitions = [TopicPartition(topic, partition) for partition in range(sizes.get(topic, 0))]
+        ends = await consumer.end_offsets(partitions) if partitions else {}
+        committed = await _committed(admin, settings.app_id)
+    return Cluster(
+        sizes,
+        {tp.partition: end for tp, end in ends.items()},
+        {tp.partition: found.offset for tp, found in committed.items() if tp.topic == topic and found.offset >= 0},
+    )
+
+
+async def _committed(admin: AIOKafkaAdminClient, group: str) -> dict[TopicPartition, OffsetAndMetadata]:
+    try:
+        found: dict[TopicPartition, OffsetAndMetadata] = await admin.list_consumer_group_offsets(group)
+    except GroupCoordinatorNotAvailableError:
+        return {}  # a broker that no group has ever used has no coordinator yet
+    return found

@@ -1,0 +1,127 @@
+"""`produce` and `replay`: webhook bodies from a file, onto the events topic or through the same domain code in memory.
+
+Law: both key and partition a body by its bytes alone, so the alert events of a replay are those of the topic.
+"""
+
+import asyncio
+import json
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+from select import select
+from typing import Annotated
+
+import typer
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+
+from stream.cli import given
+from stream.cli.lines import CHUNK_BYTES, Chunked, Line, Splitter
+from stream.cli.metered import Metered, Summary, read_records
+from stream.cli.output import Tell, counting_up, out_of_reach, say, write_line, wrong
+from stream.cli.reach import describe, talk
+from stream.cli.sender import Sender, sending
+from stream.domain.routing import record_key
+from stream.settings import Settings
+
+LOOK_SECONDS = 0.02
+Bodies = Annotated[Path, typer.Argument(metavar="FILE|-", help="Webhook bodies, one a line; - reads stdin.")]
+
+
+def produce(file: Bodies) -> None:
+    """Put webhook bodies on the events topic and say how many are there for good.
+
+    Each line is sent byte for byte, keyed by its job id. Blank lines are
+    skipped; what is no webhook body is sent all the same, and a worker parks
+    it. A record counts once all in-sync replicas have it.
+
+    For example:
+      presetwatch produce webhooks.ndjson
+      zcat archive/*.gz | presetwatch produce -
+
+    Settings: PRESETWATCH_KAFKA_BOOTSTRAP, PRESETWATCH_EVENTS_TOPIC.
+    """
+    settings = given.settings()
+    with given.opened(file) as bodies, counting_up("producing", given.size_of(file)) as tell:
+        count = talk(settings, _produce(settings, bodies, tell))
+    write_line(f"{_records(count)} on {settings.events_topic}".encode())
+
+
+async def _produce(settings: Settings, bodies: Chunked, tell: Tell) -> int:
+    async with sending(settings) as sender:
+        try:
+            await _send_all(sender, bodies, tell)
+        except MessageSizeTooLargeError:
+            which = f"Record {sender.acknowledged + 1} is larger than {settings.events_topic} takes"
+            raise wrong(f"{which}: raise the topic's max.message.bytes. {_so_far(sender)}") from None
+        except KafkaError as error:
+            raise out_of_reach(f"{_so_far(sender)} {describe(settings, error)}") from None
+        except asyncio.CancelledError:
+            say(f"Interrupted. {_so_far(sender)}")
+            raise
+        return sender.acknowledged
+
+
+async def _send_all(sender: Sender, bodies: Chunked, tell: Tell) -> None:
+    async for line in _lines_as_they_come(bodies):
+        await sender.put(record_key(line.value), line.value)
+        tell(line.read_bytes, _records(sender.settled))
+    await sender.settle()
+
+
+async def _lines_as_they_come(bodies: Chunked) -> AsyncIterator[Line]:
+    """Yield the records of a file or pipe; while a pipe has none, what has been sent goes out."""
+    splitter = Splitter()
+    while chunk := await _next_chunk(bodies):
+        for line in splitter.take(chunk):
+            yield line
+    for line in splitter.finish():
+        yield line
+
+
+async def _next_chunk(bodies: Chunked) -> bytes:
+    # Neither a thread, which nothing could interrupt, nor a reader in the loop, which files do not have.
+    while not select([bodies], [], [], 0)[0]:
+        await asyncio.sleep(LOOK_SECONDS)
+    await asyncio.sleep(0)
+    return bodies.read1(CHUNK_BYTES)
+
+
+def _so_far(sender: Sender) -> str:
+    return f"The first {_records(sender.acknowledged)} were acknowledged."
+
+
+def _records(count: int) -> str:
+    return f"{count:,} record{'' if count == 1 else 's'}"
+
+
+def replay(
+    file: Bodies,
+    rules: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Rules file, instead of the one in PRESETWATCH_RULES.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Write the summary as JSON.")] = False,
+) -> None:
+    """Say which alerts a file of webhook bodies leads to; no broker is needed.
+
+    Alert events go to stdout, one a line, byte for byte what the alerts topic
+    gets for the same lines; a summary goes to stderr. A line has no time but
+    its `event_ts`.
+
+    For example:
+      presetwatch replay last-week.ndjson --rules stricter.toml
+      presetwatch replay - < webhooks.ndjson | jq -r .annotations.summary
+
+    Settings: PRESETWATCH_RULES, PRESETWATCH_PANE, PRESETWATCH_ALLOWED_LATENESS
+    and PRESETWATCH_PARTITIONS, which should be that of the topic.
+    """
+    settings = given.settings()
+    replayed = Metered.under(settings, given.rules(settings, given.rules_path(settings, rules)))
+    alerts: Counter[str] = Counter()
+    is_hidden = sys.stdout.isatty()  # where the alert events go
+    with given.opened(file) as bodies, counting_up("replaying", given.size_of(file), is_hidden=is_hidden) as tell:
+        for event in replayed.run(read_records(bodies, settings.partitions, tell)):
+            alerts[event.kind] += 1
+            write_line(event.to_json())
+    summary = Summary(replayed.meters, alerts)
+    say(json.dumps(summary.as_dict()) if as_json else summary.as_text())

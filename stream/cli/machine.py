@@ -1,0 +1,161 @@
+"""The parts on this machine: a broker and a worker, each a child process that never outlives its parent.
+
+Law: what was started is stopped in reverse order however the block ends; and should this process be killed, the kernel
+closes the pipes that its children's supervisors watch.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic, sleep
+
+from stream.cli.ask import Answer, ask
+from stream.cli.output import out_of_reach, working, wrong
+from stream.local import supervise
+from stream.local.broker import EmbeddedBroker
+from stream.local.failure import BrokerFailed
+from stream.settings import PREFIX, Settings
+
+READY_WITHIN_SECONDS = 120.0
+LOG_LINES_SHOWN = 5
+_LOOK_SECONDS = 0.1
+
+Overrides = Mapping[str, str]
+"""Settings by name that a child gets in place of those in the environment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """A broker to use; `check` ends the command if it was ours and has died."""
+
+    bootstrap: str
+    check: Callable[[], None]
+
+
+@contextmanager
+def broker_of(settings: Settings, folder: Path) -> Iterator[Broker]:
+    """Give the broker that the settings name, or else an embedded one that keeps its data in `folder`."""
+    if settings.kafka_bootstrap:
+        yield Broker(settings.kafka_bootstrap, lambda: None)
+        return
+    with embedded_broker(folder) as broker:
+        yield broker
+
+
+@contextmanager
+def embedded_broker(folder: Path) -> Iterator[Broker]:
+    """Run a broker for the length of the block; one that cannot start ends the command."""
+    with ExitStack() as stack:
+        with working("Starting the broker") as tell:
+            embedded = _entered(stack, EmbeddedBroker(folder, on_progress=tell))
+        yield Broker(embedded.bootstrap, lambda: _check_broker(embedded))
+
+
+def _entered(stack: ExitStack, embedded: EmbeddedBroker) -> EmbeddedBroker:
+    try:
+        return stack.enter_context(embedded)
+    except BrokerFailed as failed:
+        raise out_of_reach(str(failed)) from None
+    except OSError as error:
+        raise wrong(
+            f"The broker cannot keep its data in {embedded.data_dir} ({error.strerror}): set {PREFIX}DATA_DIR to a "
+            "folder you may write to."
+        ) from None
+
+
+def _check_broker(embedded: EmbeddedBroker) -> None:
+    if failed := embedded.failure():
+        raise out_of_reach(str(failed))
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerProcess:
+    """A worker under supervision."""
+
+    supervisor: subprocess.Popen[bytes]
+    log: Path
+
+    def failure(self) -> str | None:
+        """Say how the worker ended; None while it runs."""
+        status = self.supervisor.poll()
+        if status is None:
+            return None
+        tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:])
+        return f"The worker has ended with status {status}; its log is {self.log} and ends:\n{tail}"
+
+    def check(self) -> None:
+        """End the command if the worker has ended."""
+        if failure := self.failure():
+            raise out_of_reach(failure)
+
+    def wait_until_ready(self, settings: Settings) -> None:
+        """Wait until the worker has recovered its state; one that ends or never gets there ends the command."""
+        give_up_at = monotonic() + READY_WITHIN_SECONDS
+        while not _is_ready(settings):
+            self.check()
+            if monotonic() > give_up_at:
+                raise out_of_reach(f"The worker is not ready after {READY_WITHIN_SECONDS:g} s; its log is {self.log}.")
+            sleep(_LOOK_SECONDS)
+
+    def stop(self) -> None:
+        """Stop the worker and wait until it has gone."""
+        assert self.supervisor.stdin is not None
+        self.supervisor.stdin.close()
+        try:
+            self.supervisor.wait(supervise.STOP_SECONDS + 5)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.supervisor.pid, signal.SIGKILL)
+            self.supervisor.wait()
+
+
+@contextmanager
+def worker_process(overrides: Overrides, log: Path) -> Iterator[WorkerProcess]:
+    """Run a worker with these settings for the length of the block; it writes to `log`."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        supervisor = subprocess.Popen(  # noqa: S603  our own command
+            [sys.executable, "-I", "-S", supervise.__file__, sys.executable, "-P", "-m", "stream", "worker"],
+            env=_environment(overrides),
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    worker = WorkerProcess(supervisor, log)
+    try:
+        yield worker
+    finally:
+        with working("Stopping the worker"):
+            worker.stop()
+
+
+def _environment(overrides: Overrides) -> dict[str, str]:
+    given = {PREFIX + name.upper(): value for name, value in overrides.items()}
+    # The child imports what this process imports, and not what happens to lie in the current folder.
+    return {**os.environ, **given, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+
+
+def _is_ready(settings: Settings) -> bool:
+    answer = ask(settings, "/readyz")
+    return isinstance(answer, Answer) and answer.status == 200
+
+
+def check_port(settings: Settings) -> None:
+    """End the command if a worker could not listen where the settings say."""
+    host, port = settings.web_host, settings.web_port
+    try:
+        family, kind, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does: TIME_WAIT is free
+            probe.bind(address)
+    except OSError as error:
+        raise wrong(
+            f"A worker cannot listen on {host}:{port} ({error.strerror}): set {PREFIX}WEB_PORT to a free port, or stop "
+            "what listens there."
+        ) from None

@@ -1,0 +1,94 @@
+"""A replay that also counts what became of the records, and the summary of it.
+
+Law: every record is counted as a job, a repetition, something else that is ignored, or a rejected line; nothing is
+dropped without a number.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from schemas.alert import AlertEvent
+from stream.cli.lines import Chunked, read_lines
+from stream.cli.output import Tell
+from stream.domain.causes import Causes
+from stream.domain.counting import Batch
+from stream.domain.replay import Replay, Replayed
+from stream.domain.routing import partition_of, record_key
+from stream.domain.rules import RuleSet
+from stream.policies import counting_policy, deciding_policy
+from stream.settings import Settings
+
+NO_TIMESTAMP = -1
+"""What Kafka says of a record without a time; a file's lines have none."""
+
+
+@dataclass
+class Metered(Replay):
+    """A replay with meters, by the names that workers use."""
+
+    meters: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def under(cls, settings: Settings, rules: RuleSet, partitions: int | None = None) -> Self:
+        """Return the replay of a log of so many partitions, by default as many as a new topic gets."""
+        causes = Causes(rules.reasons)
+        sources = partitions or settings.partitions
+        return cls(counting_policy(settings, rules), deciding_policy(settings, rules, causes, sources), causes)
+
+    def _apply(self, partition: int, batch: Batch) -> Iterator[AlertEvent]:
+        self.meters.update(batch.meters)
+        yield from super()._apply(partition, batch)
+
+
+def read_records(bodies: Chunked, partitions: int, tell: Tell) -> Iterator[Replayed]:
+    """Yield the records that a file's lines would be on a topic of so many partitions."""
+    ends: Counter[int] = Counter()
+    for line in read_lines(bodies):
+        key = record_key(line.value)
+        partition = partition_of(key, line.value, partitions)
+        yield Replayed(partition, ends[partition], NO_TIMESTAMP, key, line.value)
+        ends[partition] += 1
+        tell(line.read_bytes, f"{ends.total():,} records")
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a replay came to, in numbers."""
+
+    meters: Counter[str]
+    alerts: Counter[str]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the numbers for a program."""
+        return {
+            "jobs": self.meters["counted"],
+            "duplicates": self.meters["duplicates"],
+            "conflicts": self.meters["conflicts"],
+            "late": self.meters["late"],
+            "expired": self.meters["expired"],
+            "ignored": self._by_reason("ignored"),
+            "rejected": self._by_reason("rejected"),
+            "fired": self.alerts["fired"],
+            "resolved": self.alerts["resolved"],
+        }
+
+    def as_text(self) -> str:
+        """Return one or two sentences for a person."""
+        numbers = self.as_dict()
+        rejected, ignored = numbers["rejected"], numbers["ignored"]
+        counted = f"{numbers['jobs']:,} jobs counted, {numbers['duplicates']:,} repetitions dropped"
+        others = f"{sum(ignored.values()):,} other records ignored, {sum(rejected.values()):,} rejected"
+        why = ", ".join(f"{reason} {count:,}" for reason, count in rejected.items())
+        alerts = f"{numbers['fired']:,} alerts fired, {numbers['resolved']:,} resolved"
+        return f"{counted}, {others}{f' ({why})' if why else ''}; {alerts}."
+
+    def _by_reason(self, outcome: str) -> dict[str, int]:
+        # A meter's name is the outcome, its reason and, for some, an event type.
+        counts: Counter[str] = Counter()
+        for meter, count in self.meters.items():
+            name, _, rest = meter.partition(":")
+            if name == outcome:
+                counts[rest.partition(":")[0]] += count
+        return dict(counts.most_common())

@@ -1,0 +1,289 @@
+"""Real worker processes on a real broker, and what they must have done by the end.
+
+The reference is the pure fold of the same records. A deployment has topics, an app id and settings of its own, so any
+number of them share a broker.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import aiohttp
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from schemas.alert import AlertEvent
+from stream.domain.causes import Causes
+from stream.domain.replay import Replay, Replayed
+from stream.domain.routing import partition_of
+from stream.domain.rules import RuleSet
+from stream.policies import counting_policy, deciding_policy
+from stream.rules_file import load
+from stream.settings import Settings
+from stream.topics import ensure_topics
+
+Found = TypeVar("Found")
+PATIENCE_SECONDS = 30.0
+LOOK_SECONDS = 0.05
+DURATIONS = frozenset({"pane", "allowed_lateness", "idle_after", "dedupe_horizon"})
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One record for the events topic; without a time the broker's clock stamps it."""
+
+    value: bytes | None
+    key: bytes | None = None
+    arrives_at_ms: int | None = None
+
+
+async def eventually(look: Callable[[], Awaitable[Found | None]], what: str) -> Found:
+    """Look until something is found; the broker and other processes cannot tell a test that they are done."""
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while (found := await look()) is None:
+                await asyncio.sleep(LOOK_SECONDS)
+    except TimeoutError:
+        raise AssertionError(f"after {PATIENCE_SECONDS:g} s still not: {what}") from None
+    return found
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@dataclass(slots=True)
+class Worker:
+    """A worker process."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    log: Path
+
+    async def get(self, path: str) -> tuple[int, Any]:
+        """Return the status and JSON body of a request, or 0 and None while nobody listens."""
+        try:
+            timeout = aiohttp.ClientTimeout(total=5)
+            async with aiohttp.ClientSession(timeout=timeout) as session:
+                async with session.get(f"http://127.0.0.1:{self.port}{path}") as response:
+                    return response.status, await response.json(content_type=None)
+        except (aiohttp.ClientError, TimeoutError):
+            return 0, None
+
+    async def answer(self, path: str) -> Any:
+        """Return the answer to a request once there is one."""
+
+        async def look() -> Any:
+            status, answer = await self.get(path)
+            return answer if status == 200 else None
+
+        return await eventually(look, f"an answer from {path}")
+
+    async def rate(self, preset: str, total: int, query: str = "") -> dict[str, Any]:
+        """Return a preset's rate once it counts so many jobs."""
+
+        async def look() -> dict[str, Any] | None:
+            status, rate = await self.get(f"/api/rates/{quote(preset, safe='')}{query}")
+            return rate if status == 200 and rate["total"] == total else None
+
+        return await eventually(look, f"{total} jobs of {preset}")
+
+    async def ready(self) -> "Worker":
+        """Wait until the worker has recovered what it owns."""
+
+        async def look() -> bool | None:
+            assert self.process.poll() is None, f"worker ended: {self.log.read_text()[-3000:]}"
+            return (await self.get("/readyz"))[0] == 200 or None
+
+        await eventually(look, "worker ready")
+        return self
+
+    def kill(self, with_signal: int = signal.SIGKILL) -> int:
+        """End the worker and return its exit status."""
+        self.process.send_signal(with_signal)
+        return self.process.wait(timeout=PATIENCE_SECONDS)
+
+
+@dataclass(slots=True)
+class Deployment:
+    """Workers, topics and settings that belong together."""
+
+    settings: Settings
+    rules: RuleSet
+    directory: Path
+    partitions: int = 0
+    workers: list[Worker] = field(default_factory=list)
+    log: list[Replayed] = field(default_factory=list)
+
+    async def produce(self, deliveries: Iterable[Delivery]) -> None:
+        """Append records to the events topic, in order, and wait until they are there."""
+        async with self._producer() as producer:
+            sent = [await self._send(producer, delivery) for delivery in deliveries]
+            for delivery, acknowledged in zip(deliveries, await asyncio.gather(*sent), strict=True):
+                where, key = acknowledged, delivery.key
+                self.log.append(Replayed(where.partition, where.offset, where.timestamp, key, delivery.value))
+
+    async def _send(self, producer: AIOKafkaProducer, delivery: Delivery) -> Any:
+        partition = partition_of(delivery.key, delivery.value or b"", self.partitions)
+        topic, at_ms = self.settings.events_topic, delivery.arrives_at_ms
+        return await producer.send(topic, delivery.value, delivery.key, partition, timestamp_ms=at_ms)
+
+    @asynccontextmanager
+    async def _producer(self) -> AsyncIterator[AIOKafkaProducer]:
+        async with AIOKafkaProducer(
+            bootstrap_servers=self.settings.bootstrap, max_request_size=17 * 2**20, enable_idempotence=True
+        ) as producer:
+            yield producer
+
+    def start(self) -> Worker:
+        """Start another worker process."""
+        port = free_port()
+        log = self.directory / f"worker-{len(self.workers)}.log"
+        given = self.settings.model_dump(mode="json", exclude_defaults=True)
+        environment = {f"PRESETWATCH_{name.upper()}": _as_text(name, value) for name, value in given.items()}
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "stream", "worker"],
+                env={**os.environ, **environment, "PRESETWATCH_WEB_PORT": str(port)},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        self.workers.append(Worker(process, port, log))
+        return self.workers[-1]
+
+    def stop(self) -> None:
+        """Kill every worker that still runs."""
+        for worker in self.workers:
+            if worker.process.poll() is None:
+                worker.kill()
+
+    async def read(self, topic: str) -> list[Any]:
+        """Return every record that a topic holds now."""
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.settings.bootstrap, auto_offset_reset="earliest")
+        await consumer.start()
+        try:
+            partitions = [TopicPartition(topic, p) for p in await _partitions_of(consumer, topic)]
+            ends = await consumer.end_offsets(partitions)
+            consumer.assign(partitions)
+            await consumer.seek_to_beginning()
+            return await _read_to(consumer, ends)
+        finally:
+            await consumer.stop()
+
+    async def alerts(self) -> list[AlertEvent]:
+        """Return the alert events sent so far, each id once, in the order of their ticks."""
+        records = await self.read(self.settings.alerts_topic)
+        events = {event.id: event for event in (AlertEvent.model_validate_json(record.value) for record in records)}
+        return in_order(events.values())
+
+    def expected(self) -> list[AlertEvent]:
+        """Return the alert events of the pure fold over what was produced."""
+        return in_order(self.replay()[1])
+
+    def replay(self) -> tuple[Replay, list[AlertEvent]]:
+        """Fold what was produced, and return the fold with its events."""
+        causes = Causes(self.rules.reasons)
+        deciding = deciding_policy(self.settings, self.rules, causes, self.partitions)
+        replay = Replay(counting_policy(self.settings, self.rules), deciding, causes)
+        return replay, list(replay.run(self.log))
+
+    async def caught_up(self) -> None:
+        """Wait until everything produced has been counted and all that was expected has been sent."""
+        expected = {event.id for event in self.expected()}
+
+        async def look() -> bool | None:
+            return expected <= {event.id for event in await self.alerts()} or None
+
+        await eventually(look, f"{len(expected)} alert events on the topic")
+
+    async def counted(self, total: int) -> Worker:
+        """Wait until the workers together have read so many records; return one of them."""
+
+        async def look() -> Worker | None:
+            alive = [worker for worker in self.workers if worker.process.poll() is None]
+            answers = [await worker.get("/healthz") for worker in alive]
+            read = sum(sum(answer["source_positions"].values()) for status, answer in answers if status == 200)
+            return alive[0] if read == total else None
+
+        return await eventually(look, f"{total} records read")
+
+
+def in_order(events: Iterable[AlertEvent]) -> list[AlertEvent]:
+    """Return alert events in the canonical order."""
+    return sorted(events, key=lambda event: (event.at, event.preset, event.rule, event.sequence))
+
+
+def _as_text(name: str, value: object) -> str:
+    return f"{value}ms" if name in DURATIONS else str(value)
+
+
+async def _partitions_of(consumer: AIOKafkaConsumer, topic: str) -> Sequence[int]:
+    async def look() -> Sequence[int] | None:
+        await consumer._client.force_metadata_update()
+        return sorted(consumer.partitions_for_topic(topic) or ()) or None
+
+    return await eventually(look, f"metadata of topic {topic}")
+
+
+async def _read_to(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> list[Any]:
+    records: list[Any] = []
+    while any([await consumer.position(partition) < end for partition, end in ends.items()]):
+        fetched = await consumer.getmany(timeout_ms=1_000)
+        records += [record for some in fetched.values() for record in some]
+    return records
+
+
+@asynccontextmanager
+async def deploy(bootstrap: str, unique: str, directory: Path, rules: str, **given: Any) -> AsyncIterator[Deployment]:
+    """Set up topics of their own; at the end no worker is left."""
+    path = directory / "rules.toml"
+    path.write_text(rules)
+    settings = Settings(
+        kafka_bootstrap=bootstrap,
+        app_id=f"app-{unique}",
+        events_topic=f"events-{unique}",
+        rejected_topic=f"rejected-{unique}",
+        tallies_topic=f"tallies-{unique}",
+        alerts_topic=f"alerts-{unique}",
+        data_dir=directory,
+        rules=path,
+        **{"idle_after": 7 * 24 * 3_600_000, **given},
+    )
+    loaded = load(rules, str(path), settings.pane)
+    assert isinstance(loaded, RuleSet), loaded
+    partitions = await ensure_topics(settings)
+    assert isinstance(partitions, int), partitions
+    deployment = Deployment(settings, loaded, directory, partitions)
+    try:
+        yield deployment
+    finally:
+        deployment.stop()
+
+
+def body(job: str, preset: str = "summarize", error: str | None = None, at: float | None = None) -> bytes:
+    """Return a webhook body as Daily sends it."""
+    kind = "job-finished" if error is None else "error"
+    payload: dict[str, Any] = {"id": job, "preset": preset, "status": "finished" if error is None else "error"}
+    payload |= {"input": {"sourceType": "uri", "uri": "https://example.com/a.mp4"}, "output": {}}
+    if error is not None:
+        payload["error"] = error
+    event: dict[str, Any] = {
+        "version": "1.0.0",
+        "type": f"batch-processor.{kind}",
+        "id": f"bp-{job}",
+        "payload": payload,
+    }
+    return json.dumps(event | ({} if at is None else {"event_ts": at})).encode()

@@ -1,0 +1,173 @@
+"""Logs, rules and ways to read them, as hypothesis draws them for every law.
+
+A drawn log is small and nasty: few jobs and presets, so that they repeat; disorder, late jobs, long pauses, and records
+that are no jobs. Its first record is a job, since the watch over the whole topic begins with one.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Literal
+
+from hypothesis import strategies as st
+
+from schemas.alert import AlertEvent
+from stream.domain.causes import Causes
+from stream.domain.counting import CountingPolicy
+from stream.domain.deciding import DecidingPolicy
+from stream.domain.panes import HOUR_MS
+from stream.domain.replay import Replay, Replayed
+from stream.domain.rules import RuleSet
+from tests.webhooks import FORBIDDEN, STRANGE, T0_MS, TIMEOUT, body, log_of, meeting
+
+PANE_MS, LATENESS_MS, RETENTION_MS = 10_000, 5_000, 2 * HOUR_MS
+CAUSES = Causes()
+PRESETS = ("summarize", "transcript")
+
+Log = list[Replayed]
+Kind = Literal["job", "other", "junk", "ping", "tombstone", "future"]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One record: how long after the newest event so far (or before it), and what it tells."""
+
+    gap_ms: int
+    kind: Kind = "job"
+    job: int = 0
+    preset: str = PRESETS[0]
+    error: str | None = None
+
+
+MOSTLY_JOBS: list[Kind] = ["job"] * 12 + ["other", "junk", "ping", "tombstone", "future"]
+NEAR_MS = st.integers(0, 12_000)
+DISORDER_MS = st.integers(-LATENESS_MS, 0)
+LATE_MS = st.sampled_from([-8_000, -25_000, -300_000, -HOUR_MS // 2])
+VERY_LATE_MS = st.sampled_from([-HOUR_MS - 20_000, -RETENTION_MS + 20_000, -RETENTION_MS - 20_000])
+PAUSE_MS = st.sampled_from([25_000, 60_000, 400_000, RETENTION_MS + 100_000])
+MONTH_MS = st.just(31 * 24 * HOUR_MS)
+SOON = st.one_of(NEAR_MS, NEAR_MS, NEAR_MS, DISORDER_MS, LATE_MS, VERY_LATE_MS, PAUSE_MS)
+ANY_GAP = st.one_of(SOON, SOON, SOON, SOON, MONTH_MS)
+IN_TIME_GAP = st.one_of(NEAR_MS, NEAR_MS, DISORDER_MS, PAUSE_MS)
+ERRORS = st.sampled_from([None, None, FORBIDDEN, TIMEOUT, STRANGE])
+
+
+Story = list[Step]
+"""What one partition's log tells."""
+
+
+def stories(gaps: st.SearchStrategy[int] = ANY_GAP, most: int = 30, jobs: int = 40) -> st.SearchStrategy[list[Story]]:
+    """Draw what the logs of one to three source partitions tell."""
+    step = st.builds(Step, gaps, st.sampled_from(MOSTLY_JOBS), st.integers(0, jobs), st.sampled_from(PRESETS), ERRORS)
+    return st.lists(st.lists(step, max_size=most), min_size=1, max_size=3)
+
+
+def write(told: Sequence[Story]) -> list[Log]:
+    """Return the logs that tell these stories, one for each source partition."""
+    return [log_of(_values(story, partition), partition) for partition, story in enumerate(told)]
+
+
+def _values(story: Story, partition: int) -> Iterator[tuple[int, bytes | None]]:
+    newest_ms = T0_MS
+    for step in (Step(0, job=-1), *story):
+        newest_ms = max(newest_ms, newest_ms + step.gap_ms)
+        at_ms = newest_ms + min(0, step.gap_ms)
+        yield newest_ms, _value(step, f"{partition}-{step.job}", at_ms)
+
+
+def _value(step: Step, job: str, at_ms: int) -> bytes | None:
+    values: dict[Kind, bytes | None] = {
+        "job": body(job, step.preset, at_ms, step.error),
+        "future": body(job, step.preset, at_ms + HOUR_MS, step.error),
+        "other": meeting(at_ms),
+        "junk": b'{"type": 1',
+        "ping": b'{"test":"test"}',
+        "tombstone": None,
+    }
+    return values[step.kind]
+
+
+def cut(log: Log, places: Collection[int]) -> list[Log]:
+    """Return a log in batches that end at some offsets, none of them empty."""
+    ends = sorted({place % len(log) for place in places} | {0, len(log)})
+    return [log[start:end] for start, end in pairwise(ends)]
+
+
+CUTS = st.sets(st.integers(0, 40), max_size=8)
+
+
+TIMES = st.sampled_from(["0s", "10s", "30s", "2m"])
+NO_DATA = st.sampled_from(["hold", "resolve", "0s", "30s", "10m"])
+COMMON = {"for": TIMES, "keep_firing_for": TIMES}
+PARTIES: st.SearchStrategy[list[str]] = st.sampled_from([[], ["customer"], ["daily", "unknown"]])
+THRESHOLD = st.fixed_dictionaries(
+    {
+        "kind": st.just("threshold"),
+        "window": st.sampled_from(["10s", "1m", "5m"]),
+        "error_rate": st.sampled_from([0.1, 0.4]),
+        "min_jobs": st.integers(1, 3),
+        "confidence": st.sampled_from([0.0, 0.5]),
+        "parties": PARTIES,
+        "on_no_data": NO_DATA,
+        **COMMON,
+    }
+)
+CONSECUTIVE = st.fixed_dictionaries(
+    {
+        "kind": st.just("consecutive"),
+        "errors": st.integers(1, 4),
+        "parties": PARTIES,
+        "on_no_data": NO_DATA,
+        **COMMON,
+    }
+)
+SILENCE = st.fixed_dictionaries(
+    {
+        "kind": st.just("silence"),
+        "after": st.sampled_from(["10s", "1m", "5m"]),
+        "presets": st.sampled_from([["*"], [], ["summarize"]]),
+        **COMMON,
+    }
+)
+
+
+@st.composite
+def rule_sets(draw: st.DrawFn) -> RuleSet:
+    """Draw one to three rules; the fewer, the more often presets sleep."""
+    drawn: list[dict[str, Any]] = draw(st.lists(st.one_of(THRESHOLD, CONSECUTIVE, SILENCE), min_size=1, max_size=3))
+    rules = [{"name": f"rule-{number}", **given} for number, given in enumerate(drawn)]
+    return RuleSet.model_validate({"rules": tuple(rules)}, context={"pane_ms": PANE_MS})
+
+
+def counting_policy(rules: RuleSet, **given: int) -> CountingPolicy:
+    """Return a policy with short times, so that small logs reach their ends."""
+    times = {"horizon_ms": HOUR_MS, "retention_ms": RETENTION_MS} | given
+    return CountingPolicy(PANE_MS, LATENESS_MS, errors_kept=max(1, rules.max_consecutive), **times)
+
+
+def deciding_policy(rules: RuleSet, sources: int, retention_ms: int = RETENTION_MS) -> DecidingPolicy:
+    """Return the policy that goes with `counting_policy`."""
+    return DecidingPolicy(rules, CAUSES.party_of, sources, PANE_MS, retention_ms)
+
+
+def new_replay(rules: RuleSet, sources: int) -> Replay:
+    """Return the pure fold over so many source partitions."""
+    return Replay(counting_policy(rules), deciding_policy(rules, sources), CAUSES)
+
+
+def folded(logs: Sequence[Log], rules: RuleSet) -> tuple[Replay, list[AlertEvent]]:
+    """Fold logs record by record, one partition after the other; return the fold and what was said."""
+    replay = new_replay(rules, len(logs))
+    events = [event for log in logs for record in log for event in replay.take(record.partition, [record])]
+    return replay, [*events, *replay.finish()]
+
+
+def reference(logs: Sequence[Log], rules: RuleSet) -> list[bytes]:
+    """Return what is said about logs that are folded record by record, as bytes."""
+    return canonical(folded(logs, rules)[1])
+
+
+def canonical(events: Sequence[AlertEvent]) -> list[bytes]:
+    """Return the bytes of alert events in an order that does not depend on partitions."""
+    ordered = sorted(events, key=lambda event: (event.at, event.preset, event.rule, event.sequence))
+    return [event.to_json() for event in ordered]

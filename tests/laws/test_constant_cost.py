@@ -1,0 +1,194 @@
+"""Ticks that are passed over are ticks at which nothing could change, and a tick's cost depends on no window or history.
+
+Cost is counted in looks at stored panes, not in time. The naive evaluator keeps nothing but panes and decides every
+rule for every preset at every tick.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from schemas.alert import AlertEvent
+from stream.domain.alerting import Alert, Phase, observe
+from stream.domain.conditions import Sight, find
+from stream.domain.counting import CountingPolicy, SourceState, count, new_source, pass_time
+from stream.domain.deciding import Board, DecidingPolicy
+from stream.domain.evidence import Change, describe
+from stream.domain.panes import HOUR_MS
+from stream.domain.preset import EVIDENCE_JOBS, Stamped
+from stream.domain.replay import Replay
+from stream.domain.rules import Rule, RuleSet
+from stream.domain.tallies import time_message
+from stream.domain.tally import Cell, FailedJob, Tally, add_counts, merged
+from tests.laws.logs import (
+    CAUSES,
+    PANE_MS,
+    Story,
+    canonical,
+    counting_policy,
+    deciding_policy,
+    rule_sets,
+    stories,
+    write,
+)
+from tests.webhooks import T0_MS, body, log_of
+
+AFTER_MS = 20 * 60_000
+"""How long time passes after the last job: longer than anything in a drawn rule."""
+FOREVER_MS = 10**12
+
+
+@dataclass(slots=True)
+class Naive:
+    """Decides everything at every tick, from the panes alone."""
+
+    policy: DecidingPolicy
+    panes: dict[str, dict[int, Tally]]
+    alerts: dict[tuple[str, str], Alert] = field(default_factory=dict)
+
+    def run(self, ticks: range) -> Iterator[AlertEvent]:
+        for at_ms in ticks:
+            for name, panes in self.panes.items():
+                sight = self._see(name, {start: pane for start, pane in panes.items() if start < at_ms}, at_ms)
+                for rule in self.policy.rules_for(name):
+                    yield from self._decide(name, rule, sight)
+
+    def _see(self, name: str, panes: dict[int, Tally], at_ms: int) -> Sight:
+        windows: dict[int, dict[Cell, int]] = {length: {} for length in self.policy.windows_for(name)}
+        for length, window in windows.items():
+            for start, pane in panes.items():
+                add_counts(window, pane.decided if start >= at_ms - length else {})
+        known = merged(panes.values(), max(1, self.policy.rules.max_consecutive))
+        closed = panes.get(at_ms - PANE_MS, Tally()).decided
+        return Sight(at_ms, PANE_MS, closed, windows, known.recency, known.last_decided_ms)
+
+    def _decide(self, name: str, rule: Rule, sight: Sight) -> Iterator[AlertEvent]:
+        counted, before = self.policy.counted_by(rule), self.alerts.get((name, rule.name), Alert())
+        finding = find(rule, sight, counted)
+        after, moved_by = observe(before, finding.reading, rule, sight.at_ms)
+        self.alerts[name, rule.name] = after
+        if moved_by is not None and Phase.FIRING in (before.phase, after.phase):
+            started = [at for at in (before.started_at_ms, after.started_at_ms) if at is not None]
+            jobs = self._failures(name, finding.window_start_ms, sight.at_ms, counted)
+            change = Change(rule, name, moved_by, started[0], sight.at_ms, finding, jobs)
+            yield describe(change, counted, self.policy.party_of)
+
+    def _failures(self, name: str, start_ms: int, end_ms: int, counted: Callable[[str], bool]) -> tuple[str, ...]:
+        panes = [(start, pane) for start, pane in self.panes[name].items() if start_ms <= start < end_ms]
+        found: list[FailedJob] = []
+        for _, pane in sorted(panes, key=lambda item: item[0], reverse=True):
+            found += sorted((job for job in pane.samples if counted(job.reason)), reverse=True)
+        return tuple(job.job_id for job in found[:EVIDENCE_JOBS])
+
+
+def panes_of(sources: list[SourceState], kept: int) -> dict[str, dict[int, Tally]]:
+    """Return what was counted, by preset and pane, over all source partitions."""
+    found: dict[str, dict[int, Tally]] = {}
+    for state in sources:
+        for start, presets in state.panes.items():
+            for name, tally in presets.items():
+                found.setdefault(name, {}).setdefault(start, Tally()).merge(tally, kept)
+    return found
+
+
+@given(stories(SOON, most=20), rule_sets())
+def test_passing_over_ticks_says_what_deciding_every_tick_says(told: list[Story], rules: RuleSet) -> None:
+    policy = counting_policy(rules, horizon_ms=FOREVER_MS, retention_ms=FOREVER_MS)
+    replay = Replay(policy, deciding_policy(rules, len(told), FOREVER_MS), CAUSES)
+    events = [event for log in write(told) for record in log for event in replay.take(record.partition, [record])]
+    sources = list(replay.sources.values())
+    end_ms = max(state.watermark_ms or 0 for state in sources) // PANE_MS * PANE_MS + AFTER_MS
+    for partition, state in replay.sources.items():
+        state.apply(pass_time(state, end_ms))
+        replay.board.merge(time_message(partition, state))
+    events += replay.board.decide()
+    panes = panes_of(sources, policy.errors_kept)
+    first_ms = min(start for by_start in panes.values() for start in by_start)
+    naive = Naive(replay.deciding, panes)
+    assert canonical(events) == canonical(list(naive.run(range(first_ms, end_ms + 1, PANE_MS))))
+
+
+class Watched(dict[int, Any]):
+    """A dict that counts how often it is looked into."""
+
+    looks = 0
+
+    def get(self, key: int, default: Any = None) -> Any:
+        self.looks += 1
+        return super().get(key, default)
+
+    def __getitem__(self, key: int) -> Any:
+        self.looks += 1
+        return super().__getitem__(key)
+
+    def __iter__(self) -> Iterator[int]:
+        for key in super().__iter__():
+            self.looks += 1
+            yield key
+
+
+def looks_at_one_tick(window: str, panes: int, presets: int = 1) -> int:
+    """Count the looks at panes when the last of many panes closes."""
+    rules = RuleSet.model_validate({"rules": ({"name": "rate", "kind": "threshold", "window": window},)})
+    board = Board(deciding_policy(rules, 1, FOREVER_MS))
+    filled = Tally(seen={Cell("uri"): 1}, decided={Cell("uri"): 1}, last_decided_ms=0)
+    for name in map(str, range(presets)):
+        preset = board.preset(name)
+        for start in range(0, panes * PANE_MS, PANE_MS):
+            preset.take(start, 0, Stamped(0, filled))
+        preset.decided_to_ms = (panes - 1) * PANE_MS
+    board.tick_ms = (panes - 1) * PANE_MS
+    board.resume()
+    watched = Watched(board.presets["0"].panes)
+    board.presets["0"].panes = watched
+    board.watermarks = {0: panes * PANE_MS}
+    assert list(board.decide()) == []
+    assert board.tick_ms == panes * PANE_MS
+    return watched.looks
+
+
+@pytest.mark.parametrize(("window", "panes"), [("10m", 61), ("10m", 1_000), ("6h", 2_200), ("24h", 8_700)])
+def test_a_tick_looks_at_as_many_panes_whatever_the_window_and_however_many_are_kept(window: str, panes: int) -> None:
+    assert looks_at_one_tick(window, panes) == looks_at_one_tick("1m", 61)
+
+
+def test_a_tick_of_one_preset_looks_at_no_more_panes_when_there_are_more_presets() -> None:
+    assert looks_at_one_tick("10m", 61, presets=20) == looks_at_one_tick("10m", 61)
+
+
+def looks_at_silent_hours(hours: int) -> int:
+    """Count the looks at panes while nothing happens for so long."""
+    rules = RuleSet.model_validate({"rules": ({"name": "quiet", "kind": "silence", "after": "30m"},)})
+    board = Board(deciding_policy(rules, 1))
+    board.tick_ms, preset = 0, board.preset("summarize")
+    preset.take(0, 0, Stamped(0, Tally(decided={Cell("uri"): 1}, last_decided_ms=5_000)))
+    preset.due_ms = PANE_MS
+    preset.panes = watched = Watched(preset.panes)
+    board.watermarks = {0: hours * HOUR_MS}
+    assert [event.at for event in board.decide()] == [1_810_000]
+    return watched.looks
+
+
+def test_hours_without_jobs_are_passed_over_at_once() -> None:
+    assert looks_at_silent_hours(1) == looks_at_silent_hours(1_000)
+
+
+def looks_at_one_job(panes: int) -> int:
+    """Count the looks at panes while one more job is counted."""
+    state = new_source(CountingPolicy(retention_ms=FOREVER_MS))
+    values = [
+        (T0_MS + number * PANE_MS, body(f"{number}", "summarize", T0_MS + number * PANE_MS)) for number in range(panes)
+    ]
+    *before, last = log_of(values)
+    state.apply(count(state, before, CAUSES))
+    state.panes = watched = Watched(state.panes)
+    state.apply(count(state, [last], CAUSES))
+    assert len(watched) == panes
+    return watched.looks
+
+
+def test_a_job_looks_at_as_many_panes_however_many_are_kept() -> None:
+    assert looks_at_one_job(panes=1_000) == looks_at_one_job(panes=10)
