@@ -1,0 +1,1 @@
+"""presetwatch: windowed error rates and alerts for Daily batch-processor jobs."""

@@ -1,7 +1,7 @@
 """The counting stage on a broker: what a worker does with the source partitions it owns.
 
-Law: a batch takes effect by its journal record. Before it, what it publishes may be repeated; after it, never. The order
-is: rejected records and tallies acknowledged, journal acknowledged, and only then may the source offset be committed.
+Law: a batch takes effect by its journal record. Before it, what it publishes may be repeated; after it, never. The
+order is: rejected records and tallies acknowledged, then the journal, and only then may the source offset be committed.
 """
 
 from collections import Counter, deque
@@ -17,7 +17,6 @@ from stream.domain.counting import (
     Batch,
     CountingPolicy,
     Parked,
-    SourceRecord,
     SourceState,
     count,
     new_source,

@@ -1,7 +1,8 @@
 """What a worker holds of the partitions it owns.
 
-Law: a partition's state is changed by one task at a time, and a change that is cut short, by an error or by the worker's
-end, leaves nothing behind that could be written: the state is let go, and its next owner starts from what was stored.
+Law: a partition's state is changed by one task at a time, and a change that is cut short, by an error or by the
+worker's end, leaves nothing behind that could be written: the state is let go, and its next owner starts from what
+was stored. During a rebalance nothing changes at all.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ class Holdings(Generic[State]):
     def __init__(self) -> None:
         self._states: dict[int, State] = {}
         self._locks: dict[int, asyncio.Lock] = {}
+        self._is_suspended = False
 
     def __contains__(self, partition: int) -> bool:
         return partition in self._states
@@ -41,15 +43,29 @@ class Holdings(Generic[State]):
         for partition in self._states.keys() - kept:
             self._let_go(partition)
 
+    async def suspend(self) -> None:
+        """Let changes that have begun end, and let none begin, so that a partition's next owner sees all of them."""
+        self._is_suspended = True
+        for lock in list(self._locks.values()):
+            async with lock:
+                pass
+
+    def resume(self) -> None:
+        """Let changes begin again."""
+        self._is_suspended = False
+
+    def _may_change(self, partition: int, state: State) -> bool:
+        return not self._is_suspended and self._states.get(partition) is state
+
     @asynccontextmanager
     async def changing(self, partition: int) -> AsyncIterator[State | None]:
         """Give a partition's state to change, or None if it is not, or no longer, held."""
         state = self._states.get(partition)
-        if state is None:
+        if state is None or not self._may_change(partition, state):
             yield None
             return
         async with self._locks[partition]:
-            if self._states.get(partition) is not state:
+            if not self._may_change(partition, state):
                 yield None
                 return
             try:

@@ -2,8 +2,8 @@
 
     events topic -> tally -> tallies topic -> rate -> alerts topic
 
-Law: nothing is decided here. Agents hand chunks to the stages; whatever an agent raises is a bug or a broken broker, and
-stops the worker rather than skip a record.
+Law: nothing is decided here. Agents hand chunks to the stages; whatever an agent raises is a bug or a broken broker,
+and stops the worker rather than skip a record.
 """
 
 import time
@@ -48,6 +48,7 @@ class Pipeline:
         """Tell Faust what runs; this list is the map of the worker."""
         events = self._topic(self.settings.events_topic)
         tallies = self._topic(self.settings.tallies_topic)
+        self.app.on_partitions_revoked.connect(self.suspend)
         self.app.on_partitions_assigned.connect(self.release)  # type: ignore[arg-type]  # a bound method is one
         self.app.agent(events, name="tally")(self.tally)
         self.app.timer(IDLE_CHECK_SECONDS, name="idle")(self.pass_idle_time)
@@ -56,6 +57,11 @@ class Pipeline:
 
     def _topic(self, name: str) -> Any:
         return self.app.topic(name, value_type=None, key_serializer="raw", value_serializer="raw", internal=True)
+
+    async def suspend(self, *_: Any, **__: Any) -> None:
+        """Finish what has begun and begin nothing more: partitions may be about to move."""
+        await self.counting.owned.suspend()
+        await self.deciding.owned.suspend()
 
     async def release(self, app: object, assigned: set[TP], *_: Any, **__: Any) -> None:
         """Forget every partition that went to another worker."""
@@ -66,6 +72,8 @@ class Pipeline:
         """Own partitions whose tables have been recovered; return the offset to read each from."""
         earliest = await self.app.consumer.earliest_offsets(*owned) if owned else {}
         positions = {tp: self._resume(tp, earliest[tp] or 0) for tp in owned}
+        self.counting.owned.resume()
+        self.deciding.owned.resume()
         self._has_resumed = True
         return positions
 
@@ -94,7 +102,7 @@ class Pipeline:
 
     @property
     def _consumer(self) -> ChunkedConsumer:
-        return cast(ChunkedConsumer, self.app.consumer)
+        return cast("ChunkedConsumer", self.app.consumer)
 
     async def rate(self, stream: StreamT[Any]) -> None:
         """Merge chunks of tallies and decide what they have made due."""

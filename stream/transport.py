@@ -2,11 +2,12 @@
 
 Law: of a chunked topic, one Faust message carries a `Chunk`: all that the log holds of one partition from one offset to
 another, in order. Its offset is the last; acknowledging it commits everything up to there. Chunks may be dropped,
-repeated or come late around a rebalance, but what a chunk says of itself stays true, so a hole is always seen. After every rebalance each chunked partition is read
-from the position its owner asks for, and the group's committed offset only serves those who watch lag.
+repeated or come late around a rebalance, but what a chunk says of itself stays true, so a hole is always seen. After
+every rebalance each chunked partition is read from the position its owner asks for, and the group's committed offset
+only serves those who watch lag.
 
-This leans on private parts of Faust and aiokafka, which is why both are pinned; `tests/kafka/test_transport.py` says
-what is relied on.
+This leans on private parts of Faust and aiokafka, which is why both are pinned; `tests/kafka/test_exactness.py`
+fails when what is relied on no longer holds.
 """
 
 import asyncio
@@ -46,7 +47,7 @@ class ChunkedConsumer(driver.Consumer):
 
     @property
     def _chunking(self) -> "ChunkedTransport":
-        return cast(ChunkedTransport, self.transport)
+        return cast("ChunkedTransport", self.transport)
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Seek every partition: the chunked ones to their owner's position, the others to the committed offset."""
@@ -63,8 +64,8 @@ class ChunkedConsumer(driver.Consumer):
         await super()._seek(partition, offset)
         self._next[partition] = offset
 
-    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
-        """Yield the next records; what is fetched during a rebalance is dropped, and the seek at its end brings it back."""
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ASYNC109  # as Faust has it
+        """Yield the next records; what is fetched in a rebalance is dropped, and the seek at its end brings it back."""
         records, active = await self._wait_next_records(min(timeout, POLL_SECONDS))
         generation = self.app.consumer_generation_id
         # All at once and before any is handed on: a seek in between must not make a chunk say something untrue.

@@ -37,6 +37,11 @@ class _Commands(TyperGroup):
             # Whoever read our output, such as `head`, has what they wanted.
             abandon_stdout()
             raise typer.Exit(ExitCode.DONE) from None
+        except OSError as error:
+            if error.filename is None:
+                raise
+            say(f"{error.filename} cannot be used ({error.strerror}): mend that, or name another.", style="red")
+            raise typer.Exit(ExitCode.WRONG) from None
         return result
 
 

@@ -15,7 +15,7 @@ from rich.table import Table
 from schemas.asyncapi import Topics, asyncapi
 from schemas.export import json_schemas
 from stream.cli import given
-from stream.cli.output import out, write_line, wrong
+from stream.cli.output import counted, out, write_line
 from stream.domain.duration import format_duration
 from stream.domain.rules import Rule, RuleSet, SilenceRule, ThresholdRule
 from stream.settings import Settings
@@ -41,7 +41,7 @@ def check_rules(
     path = given.rules_path(settings, file)
     found = given.rules(settings, path)
     out().print(rules_table(found))
-    write_line(f"{path}: {len(found.rules)} rules, all sound.".encode())
+    write_line(f"{path}: {counted(len(found.rules), 'rule')}, all sound.".encode())
 
 
 def rules_table(rules: RuleSet) -> Table:
@@ -84,13 +84,10 @@ def export_schemas(
 
 
 def _write(folder: Path, documents: Mapping[str, Any]) -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / name for name in sorted(documents)]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for path in paths:
-            path.write_text(json.dumps(documents[path.name], indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise wrong(f"{error.filename} cannot be written ({error.strerror}): name a folder you may write to.") from None
+    for path in paths:
+        path.write_text(json.dumps(documents[path.name], indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return paths
 
 

@@ -17,7 +17,7 @@ from stream.cli.fresh import fresh_names, wipe
 from stream.cli.lifetime import until_told_to_stop
 from stream.cli.machine import WorkerProcess, broker_of, check_port, worker_process
 from stream.cli.metered import Metered
-from stream.cli.output import abandon_stdout, err, out, say, working, wrong
+from stream.cli.output import abandon_stdout, counted, err, out, say, working, wrong
 from stream.cli.performance import Performance
 from stream.cli.reach import fit_topics, talk
 from stream.cli.reference import expect_alerts
@@ -100,12 +100,8 @@ def _stage(settings: Settings, rules: RuleSet, script: Script) -> Performance:
     if not settings.kafka_bootstrap:
         wipe(folder)
     with broker_of(settings, folder) as kafka:
-        overrides = {
-            "kafka_bootstrap": kafka.bootstrap,
-            "rules": str(script.rules),
-            "idle_after": NEVER,
-            "data_dir": str(folder),
-        }
+        ours = {"rules": str(script.rules), "idle_after": NEVER, "data_dir": str(folder)}
+        overrides = {**kafka.overrides, **ours}
         overrides |= _name_afresh(given.settings(**overrides))
         here = given.settings(**overrides)
         partitions = talk(here, fit_topics(here))
@@ -143,7 +139,7 @@ def _conclude(script: Script, performance: Performance) -> None:
     console = err() if script.as_json else out()
     console.print()
     console.print(findings_table(findings))
-    numbers = f"{performance.sent:,} events sent, {len(performance.told)} alert events"
-    console.print(f"{numbers}, {len(script.incidents)} incident{'s'[: len(script.incidents) > 1]} injected.")
+    numbers = {"event": performance.sent, "alert": len(performance.told), "injected incident": len(script.incidents)}
+    console.print(f"{', '.join(counted(count, noun) for noun, count in numbers.items())}.")
     if misses := [finding.miss for finding in findings if finding.miss]:
         raise wrong(f"Not as it should be: {'; '.join(misses)}.")

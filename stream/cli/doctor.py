@@ -46,7 +46,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Write the check
       presetwatch doctor
       presetwatch doctor --json | jq '.[] | select(.state != "ok")'
 
-    Settings: all of them are checked.
+    Settings: all that begin with PRESETWATCH_ are checked.
     """
     with working("Looking around"):
         checks = examine()

@@ -18,7 +18,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from stream.cli import given
 from stream.cli.lines import CHUNK_BYTES, Chunked, Line, Splitter
 from stream.cli.metered import Metered, Summary, read_records
-from stream.cli.output import Tell, counting_up, out_of_reach, say, write_line, wrong
+from stream.cli.output import Tell, counted, counting_up, out_of_reach, say, write_line, wrong
 from stream.cli.reach import describe, talk
 from stream.cli.sender import Sender, sending
 from stream.domain.routing import record_key
@@ -44,7 +44,7 @@ def produce(file: Bodies) -> None:
     settings = given.settings()
     with given.opened(file) as bodies, counting_up("producing", given.size_of(file)) as tell:
         count = talk(settings, _produce(settings, bodies, tell))
-    write_line(f"{_records(count)} on {settings.events_topic}".encode())
+    write_line(f"{counted(count, 'record')} on {settings.events_topic}".encode())
 
 
 async def _produce(settings: Settings, bodies: Chunked, tell: Tell) -> int:
@@ -65,7 +65,7 @@ async def _produce(settings: Settings, bodies: Chunked, tell: Tell) -> int:
 async def _send_all(sender: Sender, bodies: Chunked, tell: Tell) -> None:
     async for line in _lines_as_they_come(bodies):
         await sender.put(record_key(line.value), line.value)
-        tell(line.read_bytes, _records(sender.settled))
+        tell(line.read_bytes, counted(sender.settled, "record"))
     await sender.settle()
 
 
@@ -80,19 +80,15 @@ async def _lines_as_they_come(bodies: Chunked) -> AsyncIterator[Line]:
 
 
 async def _next_chunk(bodies: Chunked) -> bytes:
-    # Neither a thread, which nothing could interrupt, nor a reader in the loop, which files do not have.
-    while not select([bodies], [], [], 0)[0]:
+    # Not in a thread, which nothing could interrupt; and a reader in the loop is not for files.
+    while not select([bodies], [], [], 0)[0]:  # noqa: ASYNC110  so there is no event to wait for
         await asyncio.sleep(LOOK_SECONDS)
     await asyncio.sleep(0)
     return bodies.read1(CHUNK_BYTES)
 
 
 def _so_far(sender: Sender) -> str:
-    return f"The first {_records(sender.acknowledged)} were acknowledged."
-
-
-def _records(count: int) -> str:
-    return f"{count:,} record{'' if count == 1 else 's'}"
+    return f"The first {counted(sender.acknowledged, 'record')} are acknowledged."
 
 
 def replay(

@@ -43,7 +43,7 @@ def rules(settings: Settings, path: Path) -> RuleSet:
 def opened(path: Path) -> Iterator[Chunked]:
     """Open a file, or stdin for `-`, for reading bytes."""
     if path == STDIN:
-        yield cast(Chunked, sys.stdin.buffer)
+        yield cast("Chunked", sys.stdin.buffer)
         return
     try:
         file = path.open("rb")

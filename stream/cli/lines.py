@@ -19,6 +19,7 @@ LONGEST_LINE = 2 * MAX_BYTES
 class Chunked(Protocol):
     """A file of bytes that gives what it has without waiting for more."""
 
+    def fileno(self) -> int: ...  # noqa: D102
     def read1(self, size: int, /) -> bytes: ...  # noqa: D102
 
 
@@ -43,18 +44,21 @@ class Splitter:
         """Yield the records that a chunk completes; a line too long to be read ends the command."""
         *ends, begun = chunk.split(b"\n")
         for end in ends:
-            self.rest += end
+            self._grow(end)
             self.read_bytes += len(self.rest) + 1
             yield from self._complete()
             self.number += 1
-        self.rest += begun
-        if len(self.rest) > LONGEST_LINE:
-            raise wrong(f"Line {self.number} is longer than {LONGEST_LINE >> 20} MiB: put one body on each line.")
+        self._grow(begun)
 
     def finish(self) -> Iterator[Line]:
         """Yield the last record if no line feed ends it."""
         self.read_bytes += len(self.rest)
         yield from self._complete()
+
+    def _grow(self, piece: bytes) -> None:
+        self.rest += piece
+        if len(self.rest) > LONGEST_LINE:
+            raise wrong(f"Line {self.number} is longer than {LONGEST_LINE >> 20} MiB: put one body on each line.")
 
     def _complete(self) -> Iterator[Line]:
         value = bytes(self.rest)

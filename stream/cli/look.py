@@ -110,8 +110,8 @@ def _insist(settings: Settings, answer: Answer | NoAnswer) -> Answer:
 
 def _read(answer: Answer) -> list[Rate]:
     document = answer.json()
-    documents = document.get("rates", [document]) if isinstance(document, dict) else []
+    found = document.get("rates", [document]) if isinstance(document, dict) else [document]
     try:
-        return [Rate.model_validate(each) for each in documents]
+        return [Rate.model_validate(each) for each in found]
     except ValidationError:
         raise out_of_reach("What answers is no presetwatch worker, or one of another version.") from None

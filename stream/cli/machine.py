@@ -32,9 +32,9 @@ Overrides = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """A broker to use; `check` ends the command if it was ours and has died."""
+    """A broker to use: what settings reach it, and a check that ends the command if it was ours and has died."""
 
-    bootstrap: str
+    overrides: Overrides
     check: Callable[[], None]
 
 
@@ -42,19 +42,20 @@ class Broker:
 def broker_of(settings: Settings, folder: Path) -> Iterator[Broker]:
     """Give the broker that the settings name, or else an embedded one that keeps its data in `folder`."""
     if settings.kafka_bootstrap:
-        yield Broker(settings.kafka_bootstrap, lambda: None)
+        yield Broker({}, lambda: None)
         return
-    with embedded_broker(folder) as broker:
-        yield broker
+    with embedded_broker(folder) as embedded:
+        overrides = {"kafka_bootstrap": embedded.bootstrap, "kafka_security_protocol": "PLAINTEXT"}
+        yield Broker(overrides, lambda: check_broker(embedded))
 
 
 @contextmanager
-def embedded_broker(folder: Path) -> Iterator[Broker]:
+def embedded_broker(folder: Path) -> Iterator[EmbeddedBroker]:
     """Run a broker for the length of the block; one that cannot start ends the command."""
     with ExitStack() as stack:
         with working("Starting the broker") as tell:
             embedded = _entered(stack, EmbeddedBroker(folder, on_progress=tell))
-        yield Broker(embedded.bootstrap, lambda: _check_broker(embedded))
+        yield embedded
 
 
 def _entered(stack: ExitStack, embedded: EmbeddedBroker) -> EmbeddedBroker:
@@ -62,14 +63,10 @@ def _entered(stack: ExitStack, embedded: EmbeddedBroker) -> EmbeddedBroker:
         return stack.enter_context(embedded)
     except BrokerFailed as failed:
         raise out_of_reach(str(failed)) from None
-    except OSError as error:
-        raise wrong(
-            f"The broker cannot keep its data in {embedded.data_dir} ({error.strerror}): set {PREFIX}DATA_DIR to a "
-            "folder you may write to."
-        ) from None
 
 
-def _check_broker(embedded: EmbeddedBroker) -> None:
+def check_broker(embedded: EmbeddedBroker) -> None:
+    """End the command if the broker has died."""
     if failed := embedded.failure():
         raise out_of_reach(str(failed))
 

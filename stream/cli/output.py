@@ -12,6 +12,7 @@ from enum import IntEnum
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 Tell = Callable[[int, str], None]
 """Sets how much is done, and a few words on it."""
@@ -29,7 +30,7 @@ class ExitCode(IntEnum):
     OUT_OF_REACH = 3
 
 
-class Ended(Exception):  # noqa: N818  it is an ending, expected and explained, and no error of the program
+class Ended(Exception):
     """Ends a command early; the message is one sentence for a person."""
 
     def __init__(self, sentence: str, code: ExitCode) -> None:
@@ -72,6 +73,11 @@ def say(sentence: str, style: str = "") -> None:
     err().print(sentence, style=style, markup=False, soft_wrap=True)
 
 
+def counted(count: int, noun: str) -> str:
+    """Return so many of something, as in `1 record` or `1,200 records`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def write_line(line: bytes) -> None:
     """Write one line of results, bytes as they are."""
     sys.stdout.buffer.write(line + b"\n")
@@ -96,14 +102,22 @@ def working(doing: str) -> Iterator[Callable[[str], None]]:
         yield say
         return
     with console.status(f"{doing} ...") as status:
-        yield status.update
+        yield lambda now: status.update(Text(now))
 
 
 @contextmanager
 def counting_up(doing: str, total: int | None, *, is_hidden: bool = False) -> Iterator[Tell]:
     """Show a bar for `total` bytes, or one without an end."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[words]}"), TimeElapsedColumn())
     console = err()
-    with Progress(*columns, console=console, transient=True, disable=is_hidden or not console.is_terminal) as progress:
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[words]}"),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=is_hidden or not console.is_terminal,
+        redirect_stdout=False,
+    ) as progress:
         task = progress.add_task(doing, total=total, words="")
         yield lambda done, words: progress.update(task, completed=done, words=words)

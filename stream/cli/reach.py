@@ -5,6 +5,7 @@ closed again, whatever happens in between.
 """
 
 import asyncio
+import gc
 import logging
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -59,13 +60,16 @@ def explain(error: BaseException) -> str:
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep aiokafka from logging what is told in one sentence anyway."""
-    logger = logging.getLogger("aiokafka")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
+    loggers = [logging.getLogger(name) for name in ("aiokafka", "asyncio")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
     try:
         yield
     finally:
-        logger.setLevel(level)
+        gc.collect()  # asyncio complains of tasks that aiokafka has left behind when they are collected
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 async def start(client: Client) -> None:

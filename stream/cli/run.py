@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError
 from stream.cli import given
 from stream.cli.ask import web_url
 from stream.cli.lifetime import until_told_to_stop
-from stream.cli.machine import broker_of, check_port, embedded_broker, worker_process
+from stream.cli.machine import broker_of, check_broker, check_port, embedded_broker, worker_process
 from stream.cli.output import ExitCode, flush, out_of_reach, say, working, write_line, wrong
 from stream.cli.reach import describe, fit_topics, quiet, talk
 from stream.cli.worker_log import leave_out_expected_tracebacks
@@ -89,7 +89,7 @@ def broker() -> None:
     with until_told_to_stop(), embedded_broker(settings.data_dir / "broker") as embedded:
         write_line(embedded.bootstrap.encode())
         flush()
-        _wait(embedded.check)
+        _wait(lambda: check_broker(embedded))
 
 
 def up() -> None:
@@ -109,10 +109,9 @@ def up() -> None:
     given.rules(settings, given.rules_path(settings))
     check_port(settings)
     with until_told_to_stop(), broker_of(settings, settings.data_dir / "broker") as kafka:
-        overrides = {"kafka_bootstrap": kafka.bootstrap}
-        here = given.settings(**overrides)
+        here = given.settings(**kafka.overrides)
         talk(here, fit_topics(here))
-        with worker_process(overrides, here.data_dir / "worker.log") as process:
+        with worker_process(kafka.overrides, here.data_dir / "worker.log") as process:
             with working("Starting the worker"):
                 process.wait_until_ready(here)
             _introduce(here, process.log)

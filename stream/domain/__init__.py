@@ -1,0 +1,1 @@
+"""The pure core: no Faust, Kafka, clock, environment or logging."""

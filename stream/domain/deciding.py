@@ -94,14 +94,16 @@ class Board:
         for counts in message.panes:
             if counts.start_ms < self.oldest_retained():
                 continue
-            if preset.take(counts.start_ms, message.source_partition, Stamped(message.offset, unpack(counts))):
+            stamped = Stamped(message.offset, unpack(counts))
+            if preset.take(counts.start_ms, message.source_partition, stamped):
                 self._note(message.preset, preset, counts.start_ms)
 
     def _note(self, name: str, preset: Preset, start_ms: int) -> None:
         self.changed_blocks.add((name, self.policy.block_of(start_ms)))
         self.newest_pane_ms = max(self.newest_pane_ms, start_ms)
-        closes_ms = max(start_ms, preset.decided_to_ms or 0) + self.policy.pane_ms
-        preset.due_ms = min(closes_ms, preset.due_ms or closes_ms)
+        if not preset.is_closed(start_ms):
+            closes_ms = start_ms + self.policy.pane_ms
+            preset.due_ms = min(closes_ms, preset.due_ms or closes_ms)
 
     def clock_ms(self) -> int | None:
         """Return the newest tick that every source partition has reached, in epoch milliseconds."""

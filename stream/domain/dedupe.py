@@ -1,7 +1,8 @@
 """Which jobs were counted before.
 
 Law: within the horizon a job id counts once; what is remembered is a function of the log alone, never of when memory
-was last tidied. A job is forgotten when its whole hour of event time lies further behind the watermark than the horizon.
+was last tidied. A job is forgotten when its whole hour of event time lies further behind the watermark than the
+horizon.
 """
 
 from dataclasses import dataclass, field

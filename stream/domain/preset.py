@@ -45,36 +45,27 @@ class Preset:
     decided_to_ms: int | None = None
     due_ms: int | None = None
 
+    def catch_up(self, tick_ms: int | None) -> None:
+        """Take note of ticks that were passed over because nothing could change at them."""
+        if tick_ms is not None:
+            self.decided_to_ms = max(tick_ms, self.decided_to_ms or tick_ms)
+
+    def is_closed(self, start_ms: int) -> bool:
+        """Tell whether a pane has been decided on; after a crash a preset's row may be ahead of the clock's."""
+        return self.decided_to_ms is not None and start_ms < self.decided_to_ms
+
     def take(self, start_ms: int, source: int, stamped: Stamped) -> bool:
         """Keep a tally unless a newer one of the same source partition is known; tell whether it was kept."""
         if start_ms not in self.panes:
-            self._open_pane(start_ms)
+            self.panes[start_ms] = {}
+            if not self.is_closed(start_ms):
+                heappush(self.ahead, start_ms)
         by_source = self.panes[start_ms]
         known = by_source.get(source)
         if known is not None and known.offset >= stamped.offset:
             return False
         by_source[source] = stamped
-        self._amend(start_ms, {} if known is None else known.tally.decided, stamped.tally.decided)
         return True
-
-    def _amend(self, start_ms: int, known: Counts, decided: Counts) -> None:
-        """Keep windows the sum of their panes where a crash has let time overtake what was decided before it."""
-        if self.decided_to_ms is None or start_ms >= self.decided_to_ms:
-            return
-        for length, window in self.windows.items():
-            if start_ms >= self.decided_to_ms - length:
-                add_counts(window, decided)
-                take_counts(window, known)
-
-    def catch_up(self, tick_ms: int | None) -> None:
-        """Take note that every tick up to this one has been decided or was nothing to decide."""
-        if tick_ms is not None:
-            self.decided_to_ms = max(tick_ms, self.decided_to_ms or tick_ms)
-
-    def _open_pane(self, start_ms: int) -> None:
-        self.panes[start_ms] = {}
-        if self.decided_to_ms is None or start_ms >= self.decided_to_ms:
-            heappush(self.ahead, start_ms)
 
     def pane(self, start_ms: int) -> Tally:
         """Return a pane's tally over all source partitions."""

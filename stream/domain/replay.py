@@ -15,7 +15,6 @@ from stream.domain.deciding import Board, DecidingPolicy
 from stream.domain.panes import pane_end
 from stream.domain.tallies import tally_messages, time_message
 
-
 CHUNK_RECORDS = 1_000
 
 

@@ -1,7 +1,7 @@
 """The deciding stage's state as table rows and back.
 
-Law: a board restored from its rows decides as the board they were taken from. Rows may be newer than the clock's row but
-never older: a preset's row carries the tick it was decided to, and tallies merge by offset.
+Law: a board restored from its rows decides as the board they were taken from. Rows may be newer than the clock's row
+but never older: a preset's row carries the tick it was decided to, and tallies merge by offset.
 
 Table `rates` holds one row per preset and block of panes; table `alerts` one per preset, and one for the clock.
 """

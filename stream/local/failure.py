@@ -4,5 +4,5 @@ Its text is for people: a sentence that says what to do, then what Kafka logged 
 """
 
 
-class BrokerFailed(RuntimeError):  # noqa: N818  reads as what happened
+class BrokerFailed(RuntimeError):
     """The embedded broker cannot start, or has died."""

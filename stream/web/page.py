@@ -13,8 +13,10 @@ _PAGE = """<!doctype html>
 <style>:root {{ color-scheme: light dark; font-family: system-ui, sans-serif }}
 td, th {{ padding: .3em 1em; text-align: end }} td:first-child, th:first-child {{ text-align: start }}</style></head>
 <body><h1>Error rates, last 5 minutes</h1>
-<table><thead><tr><th>preset</th><th>errors</th><th>jobs</th><th>rate</th><th>95 % between</th><th>reasons</th></tr></thead>
-<tbody>{rows}</tbody></table><p>More under <a href="/api/rates">/api/rates</a> and <a href="/api/alerts">/api/alerts</a>.</p>
+<table><thead><tr><th>preset</th><th>errors</th><th>jobs</th><th>rate</th><th>95 % between</th><th>reasons</th></tr>
+</thead>
+<tbody>{rows}</tbody></table>
+<p>More under <a href="/api/rates">/api/rates</a> and <a href="/api/alerts">/api/alerts</a>.</p>
 </body></html>"""
 
 

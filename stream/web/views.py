@@ -36,7 +36,7 @@ class Views:
         self.kept_ms = pipeline.deciding.policy.retention_ms
         token = pipeline.settings.web_token.get_secret_value() if pipeline.settings.web_token else None
         self.owners = Owners(self.app, changelog_of(pipeline.settings.app_id, "rates"), token)
-        web_app = cast(Web, self.app.web).web_app
+        web_app = cast("Web", self.app.web).web_app
         web_app.middlewares.extend((answer_problems, require_token(token)))
         for path, handler in self._routes().items():
             self.app.page(path, name=path)(_as_view(handler))
@@ -59,7 +59,7 @@ class Views:
         found = await self._gather(request, "presets", self._own_presets)
         return _json({"presets": sorted(found, key=lambda preset: str(preset["preset"]))})
 
-    def _own_presets(self, board: Board, query: Query) -> list[Any]:  # noqa: ARG002  # one shape for all
+    def _own_presets(self, board: Board, query: Query) -> list[Any]:  # one shape for all
         return [queries.describe_preset(board, name) for name in queries.known_presets(board)]
 
     async def rates(self, request: web.Request) -> web.Response:
@@ -101,12 +101,12 @@ class Views:
         newest_first = sorted(found, key=lambda alert: str(alert.get("at", alert["started_at"])), reverse=True)
         return _json({"alerts": newest_first})
 
-    async def rules(self, request: web.Request) -> web.Response:  # noqa: ARG002
+    async def rules(self, request: web.Request) -> web.Response:
         """List the rules in force, as they stand in the rules file."""
         rules = [rule.model_dump(mode="json", by_alias=True) for rule in self.pipeline.rules.rules]
         return _json({"rules": rules})
 
-    async def healthz(self, request: web.Request) -> web.Response:  # noqa: ARG002
+    async def healthz(self, request: web.Request) -> web.Response:
         """Say that the process runs, and how far each partition has come."""
         progress = {
             "source_positions": {
@@ -116,7 +116,7 @@ class Views:
         }
         return _json({"status": "ok", **progress})
 
-    async def readyz(self, request: web.Request) -> web.Response:  # noqa: ARG002
+    async def readyz(self, request: web.Request) -> web.Response:
         """Say whether this worker has recovered what it owns."""
         if not self.pipeline.is_ready():
             raise unavailable("This worker is still joining or recovering its tables.")

@@ -50,7 +50,7 @@ async def eventually(look: Callable[[], Awaitable[Found | None]], what: str) -> 
     """Look until something is found; the broker and other processes cannot tell a test that they are done."""
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while (found := await look()) is None:
+            while (found := await look()) is None:  # noqa: ASYNC110  # there is no event to wait for
                 await asyncio.sleep(LOOK_SECONDS)
     except TimeoutError:
         raise AssertionError(f"after {PATIENCE_SECONDS:g} s still not: {what}") from None
@@ -77,9 +77,9 @@ class Worker:
         """Return the status and JSON body of a request, or 0 and None while nobody listens."""
         try:
             timeout = aiohttp.ClientTimeout(total=5)
-            async with aiohttp.ClientSession(timeout=timeout) as session:
-                async with session.get(f"http://127.0.0.1:{self.port}{path}") as response:
-                    return response.status, await response.json(content_type=None)
+            url = f"http://127.0.0.1:{self.port}{path}"
+            async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url) as response:
+                return response.status, await response.json(content_type=None)
         except (aiohttp.ClientError, TimeoutError):
             return 0, None
 

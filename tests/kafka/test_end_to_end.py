@@ -18,8 +18,8 @@ DEMO_RULES = (Path(str(default_rules_path())).parent / "local" / "demo_rules.tom
 DOCUMENTED = (
     b'{"version":"1.0.0","type":"batch-processor.error","id":"bp-je-bcb9f15d-2b00-4d98-be5f-23888e2df2ca","payload":{"id":'
     b'"bcb9f15d-2b00-4d98-be5f-23888e2df2ca","preset":"summarize","status":"error","input":{"sourceType":"uri","uri":'
-    b'"{{uri}}"},"output":{},"error":"Summary generation job failed: BatchProcessorTranscriptError: transcript job failed: '
-    b'Error: Failed to download: 403 Forbidden"},"event_ts":1711402402.539}'
+    b'"{{uri}}"},"output":{},"error":"Summary generation job failed: BatchProcessorTranscriptError: transcript job failed'
+    b': Error: Failed to download: 403 Forbidden"},"event_ts":1711402402.539}'
 )
 
 
@@ -100,7 +100,8 @@ async def assert_rejected_as_folded(deployment: Deployment) -> None:
     rejected = await deployment.read(deployment.settings.rejected_topic)
     reasons = Counter(dict(record.headers)["reason"].decode() for record in rejected)
     assert reasons == {
-        "empty": 1, "not_json": 1, "too_deep": 1, "not_an_object": 1, "no_job_id": 1, "no_payload": 1, "unsupported_version": 1,
+        "empty": 1, "not_json": 1, "too_deep": 1, "not_an_object": 1, "no_job_id": 1, "no_payload": 1,
+        "unsupported_version": 1,
     }  # fmt: skip
     sources = {(r.partition, r.offset): r.value for r in deployment.log}
     for record in rejected:

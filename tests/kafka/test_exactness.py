@@ -3,8 +3,9 @@
 import asyncio
 import random
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,7 @@ async def test_a_restart_with_a_backlog_counts_each_job_once(
         await assert_exact(deployment)
 
 
-async def under_traffic(deployment: Deployment, disturb: Callable[[], Awaitable[None]]) -> None:
+async def under_traffic(deployment: Deployment, disturb: Callable[[], Coroutine[Any, Any, None]]) -> None:
     disturbance = asyncio.create_task(disturb())
     for start in range(0, len(TRAFFIC), 50):
         await deployment.produce(TRAFFIC[start : start + 50])

@@ -1,5 +1,6 @@
 """Any worker answers for any preset, and none invents an answer."""
 
+from functools import partial
 from pathlib import Path
 
 from tests.kafka.harness import Delivery, Worker, body, deploy, eventually
@@ -20,7 +21,7 @@ async def test_each_of_three_workers_gives_the_same_answers(bootstrap: str, uniq
             return totals if sum(totals.values()) == len(PRESETS) * 3 else None
 
         for worker in deployment.workers:
-            assert await eventually(lambda w=worker: look(w), "all jobs counted") == dict.fromkeys(PRESETS, 3)
+            assert await eventually(partial(look, worker), "all jobs counted") == dict.fromkeys(PRESETS, 3)
             for preset in PRESETS:
                 assert (await worker.rate(preset, total=3, query="?window=1h"))["preset"] == preset
 

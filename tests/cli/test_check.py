@@ -1,0 +1,117 @@
+"""`rules check` and `schema export`."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from schemas.asyncapi import Topics, asyncapi
+from schemas.export import json_schemas
+from stream.cli.check import condition
+from stream.domain.rules import ConsecutiveRule, Rule, SilenceRule, ThresholdRule
+from stream.rules_file import default_rules_path
+from tests.cli.commands import run
+
+FAULTY = """\
+[[rule]]
+name = "a"
+kind = "threshold"
+severity = "crit"
+
+[[rule]]
+name = "b"
+kind = "silence"
+after = 300
+"""
+
+
+def test_a_sound_file_is_shown_as_a_table() -> None:
+    done = run("rules", "check", str(default_rules_path()))
+    assert done.exit_code == 0
+    assert "high-error-rate" in done.stdout
+    assert done.stdout.splitlines()[-1].endswith("rules, all sound.")
+
+
+def test_every_fault_is_named_with_file_and_line(tmp_path: Path) -> None:
+    file = tmp_path / "rules.toml"
+    file.write_text(FAULTY)
+    done = run("rules", "check", str(file))
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert [line.split(" ")[0] for line in done.stderr.splitlines()] == [f"{file}:4:", f"{file}:9:"]
+
+
+@pytest.mark.parametrize("source", ["settings", "built in"])
+def test_without_a_file_the_rules_that_apply_are_checked(tmp_path: Path, source: str) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('[[rule]]\nname = "quiet"\nkind = "silence"\n')
+    path = file if source == "settings" else default_rules_path()
+    done = run("rules", "check", env={"PRESETWATCH_RULES": str(file) if source == "settings" else ""})
+    assert done.stdout.splitlines()[-1].startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        (SilenceRule(name="a"), "no job for 30m"),
+        (ConsecutiveRule(name="a", errors=5), "5 errors in a row"),
+        (ConsecutiveRule.model_validate({"name": "a", "parties": ["daily"]}), "5 errors (daily only) in a row"),
+        (ThresholdRule(name="a"), "errors above 10.0% at 95% confidence in 5m of at least 20 jobs"),
+        (
+            ThresholdRule.model_validate({"name": "a", "confidence": 0, "for": "1m", "window": "1h"}),
+            "errors above 10.0% in 1h of at least 20 jobs, for 1m",
+        ),
+    ],
+)
+def test_a_rule_is_said_in_a_few_words(rule: Rule, words: str) -> None:
+    assert condition(rule) == words
+
+
+def test_every_message_and_the_asyncapi_document_are_written(tmp_path: Path) -> None:
+    folder = tmp_path / "made" / "for it"
+    done = run("schema", "export", str(folder), env={"PRESETWATCH_ALERTS_TOPIC": "my-alerts"})
+    written = {path.name: json.loads(path.read_text()) for path in folder.iterdir()}
+    assert done.exit_code == 0
+    assert done.stdout.splitlines() == [str(folder / name) for name in sorted(written)]
+    assert {name: written[name] for name in json_schemas()} == json_schemas()
+    assert written["asyncapi.json"]["channels"]["alerts"]["address"] == "my-alerts"
+    for name in json_schemas():
+        Draft202012Validator.check_schema(written[name])
+
+
+def test_a_folder_that_cannot_be_written_is_the_users_mistake(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = run("schema", "export", str(tmp_path / "file"))
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"{tmp_path / 'file'} cannot be used (File exists)")
+
+
+def references(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        yield from (value for key, value in node.items() if key == "$ref")
+    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from references(child)
+
+
+def resolve(document: Any, pointer: str) -> Any:
+    for part in pointer.removeprefix("#/").split("/"):
+        document = document[part]
+    return document
+
+
+def test_every_reference_of_the_asyncapi_document_leads_somewhere() -> None:
+    document = asyncapi(Topics(), "1.2.3")
+    found = set(references(document))
+    files = {reference.removeprefix("./") for reference in found if not reference.startswith("#")}
+    assert files <= set(json_schemas())
+    assert all(isinstance(resolve(document, reference), dict) for reference in found if reference.startswith("#"))
+
+
+def test_the_asyncapi_document_has_every_topic_with_the_type_of_its_key() -> None:
+    document = asyncapi(Topics("e", "r", "t", "a"), "1.2.3")
+    assert (document["asyncapi"], document["info"]["version"]) == ("3.0.0", "1.2.3")
+    assert [channel["address"] for channel in document["channels"].values()] == ["e", "r", "t", "a"]
+    for message in document["components"]["messages"].values():
+        assert message["bindings"]["kafka"]["key"]["type"] == "string"
