@@ -18,13 +18,9 @@ from stream.domain.conditions import Counted, Sight, find
 from stream.domain.evidence import WHOLE_TOPIC, Change, describe
 from stream.domain.packing import unpack
 from stream.domain.panes import HOUR_MS, next_boundary, pane_start
-from stream.domain.preset import Preset, Stamped
+from stream.domain.preset import FORGET_AFTER_MS, Preset, Stamped
 from stream.domain.rules import Rule, RuleSet, SilenceRule, ThresholdRule
 from stream.domain.tally import ALL_PRESETS
-
-FORGET_AFTER_MS = 30 * 24 * HOUR_MS
-"""A preset without jobs, panes or open alerts for this long is forgotten, with its run of failures."""
-
 
 BLOCK_PANES = 30
 """Panes in one stored row: few enough to rewrite every second, many enough that three days are 864 rows."""

@@ -10,13 +10,17 @@ from heapq import heappop, heappush
 
 from schemas.alert import AlertEvent
 from stream.domain.alerting import Alert, Phase
-from stream.domain.conditions import Counted, Counts, Sight
-from stream.domain.panes import next_boundary
+from stream.domain.conditions import Counted, Sight
+from stream.domain.panes import HOUR_MS, next_boundary
 from stream.domain.recency import Recency
 from stream.domain.tally import Cell, FailedJob, Tally, add_counts, merged, take_counts
 
 EVIDENCE_JOBS = 5
 """Failed jobs named in an alert: enough to look some up, few enough to read."""
+
+
+FORGET_AFTER_MS = 30 * 24 * HOUR_MS
+"""A preset without jobs, panes or open alerts for this long is forgotten, with its run of failures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,9 @@ class Preset:
         for length, window in self.windows.items():
             add_counts(window, pane.decided)
             take_counts(window, self.pane(start_ms - length).decided)
+        if pane.decided and self.last_job_ms < start_ms - FORGET_AFTER_MS:
+            # Whether memory was tidied in between must not matter.
+            self.recency = Recency()
         self.recency.merge(pane.recency, self.errors_kept)
         self.last_job_ms = max(self.last_job_ms, pane.last_decided_ms)
         self.decided_to_ms = at_ms

@@ -16,10 +16,11 @@ DEFAULT_RULES = default_rules_path().read_text()
 DEMO_RULES = (Path(str(default_rules_path())).parent / "local" / "demo_rules.toml").read_text()
 
 DOCUMENTED = (
-    b'{"version":"1.0.0","type":"batch-processor.error","id":"bp-je-bcb9f15d-2b00-4d98-be5f-23888e2df2ca","payload":{"id":'
-    b'"bcb9f15d-2b00-4d98-be5f-23888e2df2ca","preset":"summarize","status":"error","input":{"sourceType":"uri","uri":'
-    b'"{{uri}}"},"output":{},"error":"Summary generation job failed: BatchProcessorTranscriptError: transcript job failed'
-    b': Error: Failed to download: 403 Forbidden"},"event_ts":1711402402.539}'
+    b'{"version":"1.0.0","type":"batch-processor.error","id":"bp-je-bcb9f15d-2b00-4d98-be5f-23888e2df2ca",'
+    b'"payload":{"id":"bcb9f15d-2b00-4d98-be5f-23888e2df2ca","preset":"summarize","status":"error",'
+    b'"input":{"sourceType":"uri","uri":"{{uri}}"},"output":{},"error":"Summary generation job failed: '
+    b'BatchProcessorTranscriptError: transcript job failed: Error: Failed to download: 403 Forbidden"},'
+    b'"event_ts":1711402402.539}'
 )
 
 

@@ -19,7 +19,7 @@ from stream.domain.tallies import tally_messages, time_message
 from tests.laws.logs import CAUSES
 
 Crash = int | Literal["after"] | None
-"""After so many tallies messages (any more: after all of them, before the journal), after the journal, or not at all."""
+"""After so many tallies messages (more: after all, before the journal), after the journal, or not at all."""
 
 
 @dataclass(slots=True)

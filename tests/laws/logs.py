@@ -6,7 +6,7 @@ that are no jobs. Its first record is a job, since the watch over the whole topi
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, repeat
 from typing import Any, Literal
 
 from hypothesis import strategies as st
@@ -39,7 +39,8 @@ class Step:
     error: str | None = None
 
 
-MOSTLY_JOBS: list[Kind] = ["job"] * 12 + ["other", "junk", "ping", "tombstone", "future"]
+A_JOB: Kind = "job"
+MOSTLY_JOBS: list[Kind] = [*repeat(A_JOB, 12), "other", "junk", "ping", "tombstone", "future"]
 NEAR_MS = st.integers(0, 12_000)
 DISORDER_MS = st.integers(-LATENESS_MS, 0)
 LATE_MS = st.sampled_from([-8_000, -25_000, -300_000, -HOUR_MS // 2])

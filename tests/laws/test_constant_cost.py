@@ -1,4 +1,4 @@
-"""Ticks that are passed over are ticks at which nothing could change, and a tick's cost depends on no window or history.
+"""Ticks passed over are ticks at which nothing could change, and a tick's cost depends on no window or history.
 
 Cost is counted in looks at stored panes, not in time. The naive evaluator keeps nothing but panes and decides every
 rule for every preset at every tick.
@@ -26,6 +26,7 @@ from stream.domain.tally import Cell, FailedJob, Tally, add_counts, merged
 from tests.laws.logs import (
     CAUSES,
     PANE_MS,
+    SOON,
     Story,
     canonical,
     counting_policy,
