@@ -10,6 +10,7 @@ from typing import Any
 
 import faust
 from faust.stores import memory
+from faust.tables.recovery import Recovery
 from faust.types import TP, AppT, EventT
 
 from stream.topics import TABLES
@@ -58,6 +59,26 @@ class StateTable(faust.Table[bytes, bytes]):
         return self.data.take(partition)
 
 
+class SoundRecovery(Recovery):
+    """Faust's recovery, made to begin before it ends.
+
+    Faust's own may end at once: when its queue times out between a rebalance and the broker's answer on how far each
+    changelog goes, the numbers of the rebalance before still stand and say that nothing is left to read.
+    """
+
+    async def on_rebalance(
+        self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
+    ) -> None:
+        """Forget how far changelogs went before this rebalance."""
+        self.active_highwaters.clear()
+        await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)
+
+    def need_recovery(self) -> bool:
+        """Tell whether anything is left to read, or how much is left is not known yet."""
+        known = {tp for tp in self.active_highwaters if self.active_offsets.get(tp) is not None}
+        return not self.active_tps <= known or super().need_recovery()
+
+
 def declare_tables(app: AppT, partitions: int) -> dict[str, StateTable]:
     """Declare every table with the app, by name."""
     tables = {
@@ -65,4 +86,6 @@ def declare_tables(app: AppT, partitions: int) -> dict[str, StateTable]:
     }
     for table in tables.values():
         app.tables.add(table)
+    manager: Any = app.tables
+    manager._recovery = SoundRecovery(app, manager, beacon=manager.beacon)  # noqa: SLF001  # Faust offers no other way
     return tables

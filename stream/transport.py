@@ -38,12 +38,49 @@ POLL_SECONDS = 0.1
 """Commits and seeks queue behind a fetch that waits for records, in Faust a whole second."""
 
 
+class ChunkedThread(driver.AIOKafkaConsumerThread):
+    """The thread that talks to the broker. Seeks and fetches take turns in it, so it knows where each fetch began.
+
+    Faust seeks from another thread, and a fetch under way can then undo the seek without a trace.
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._next: dict[TP, int] = {}
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Seek every partition to the group's committed offset."""
+        return cast("Mapping[TP, int]", await self.call_thread(self._seek_to_committed))
+
+    async def _seek_to_committed(self) -> Mapping[TP, int]:
+        self._next.clear()
+        return cast("Mapping[TP, int]", await self._ensure_consumer().seek_to_committed())
+
+    async def seek_in_turn(self, tp: TP, offset: int) -> None:
+        """Seek between two fetches; raises `IllegalStateError` if the partition has been lost."""
+        await self.call_thread(self._seek_in_turn, tp, offset)
+
+    async def _seek_in_turn(self, tp: TP, offset: int) -> None:
+        self._ensure_consumer().seek(tp, offset)
+        self._next[tp] = offset
+
+    async def _fetch_records(self, *args: Any, **kwargs: Any) -> Any:
+        fetched = await super()._fetch_records(*args, **kwargs)
+        return {tp: self._as_chunk(tp, records) for tp, records in fetched.items() if records}
+
+    def _as_chunk(self, tp: TP, records: list[Any]) -> Chunk:
+        chunk = Chunk(tp.partition, self._next.get(tp, records[0].offset), records)
+        self._next[tp] = records[-1].offset + 1
+        return chunk
+
+
 class ChunkedConsumer(driver.Consumer):
     """Faust's consumer, one message a fetched chunk."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._next: dict[TP, int] = {}
+    _thread: ChunkedThread
+
+    def _new_consumer_thread(self) -> ChunkedThread:
+        return ChunkedThread(self, loop=self.loop, beacon=self.beacon)
 
     @property
     def _chunking(self) -> "ChunkedTransport":
@@ -51,8 +88,6 @@ class ChunkedConsumer(driver.Consumer):
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Seek every partition: the chunked ones to their owner's position, the others to the committed offset."""
-        # What is fetched from here on, until our own seeks, may come from anywhere.
-        self._next.clear()
         committed = await super().seek_to_committed()
         owned = {tp for tp in self.assignment() if self._is_chunked(tp)}
         positions = await self._chunking.positions(owned)
@@ -61,31 +96,26 @@ class ChunkedConsumer(driver.Consumer):
         return {**committed, **positions}
 
     async def _seek(self, partition: TP, offset: int) -> None:
-        await super()._seek(partition, offset)
-        self._next[partition] = offset
+        await self._thread.seek_in_turn(partition, offset)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ASYNC109  # as Faust has it
         """Yield the next records; what is fetched in a rebalance is dropped, and the seek at its end brings it back."""
         records, active = await self._wait_next_records(min(timeout, POLL_SECONDS))
         generation = self.app.consumer_generation_id
-        # All at once and before any is handed on: a seek in between must not make a chunk say something untrue.
-        fetched = {tp: self._messages(tp, found) for tp, found in (records or {}).items()}
-        for tp, messages in fetched.items():
+        for tp, chunk in cast("Mapping[TP, Chunk]", records or {}).items():
             if active is not None and tp not in active and tp not in self._buffered_partitions:
                 continue
-            for message in messages:
+            for message in self._messages(tp, chunk):
                 if self.should_stop or not self.flow_active or generation != self.app.consumer_generation_id:
                     return
                 yield tp, message
 
-    def _messages(self, tp: TP, fetched: list[Any]) -> list[ConsumerMessage]:
+    def _messages(self, tp: TP, chunk: Chunk) -> list[ConsumerMessage]:
         self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
         if not self._is_chunked(tp):
-            return [self._to_message(tp, record) for record in fetched]
-        message: Any = self._to_message(tp, fetched[-1])
-        start = self._next.get(tp, fetched[0].offset)
-        message.key, message.value, message.headers = None, Chunk(tp.partition, start, fetched), None
-        self._next[tp] = fetched[-1].offset + 1
+            return [self._to_message(tp, record) for record in chunk.records]
+        message: Any = self._to_message(tp, chunk.records[-1])
+        message.key, message.value, message.headers = None, chunk, None
         return [message]
 
     async def has_read_all(self, tp: TP) -> bool:
