@@ -35,6 +35,8 @@ class Decided:
 
     board: Board
     position: int
+    known_end: int
+    """Where the tallies ended when the partition was taken over: before that, a board may lack what it has counted."""
     saved_at: float = field(default_factory=monotonic)
     saved_position: int = -1
 
@@ -50,7 +52,7 @@ class DecidingStage:
     owned: Holdings[Decided] = field(default_factory=Holdings)
     meters: Counter[str] = field(default_factory=Counter)
 
-    def resume(self, partition: int, rates: rows.Rows, alerts: rows.Rows) -> int:
+    def resume(self, partition: int, rates: rows.Rows, alerts: rows.Rows, end: int) -> int:
         """Own a partition from its recovered rows; return the offset to read from. Raises `StateUnusable`."""
         if partition not in self.owned:
             watches_topic = partition == partition_of(ALL_PRESETS.encode(), b"", self.partitions)
@@ -61,8 +63,12 @@ class DecidingStage:
                     f"The state of {self.settings.tallies_topic}[{partition}] cannot be used: {error}. Set "
                     "PRESETWATCH_APP_ID to a new name to rebuild all state from the events topic."
                 ) from error
-            self.owned.own(partition, Decided(board, position))
+            self.owned.own(partition, Decided(board, position, end))
         return self.owned[partition].position
+
+    def has_caught_up(self) -> bool:
+        """Tell whether every board has read what was there when it was taken over."""
+        return all(self.owned[partition].position >= self.owned[partition].known_end for partition in self.owned)
 
     async def take(self, chunk: Chunk) -> int | None:
         """Merge a chunk and decide what it has made due; return where to read again from if records are missing."""

@@ -71,7 +71,8 @@ class Pipeline:
     async def resume(self, owned: set[TP]) -> dict[TP, int]:
         """Own partitions whose tables have been recovered; return the offset to read each from."""
         earliest = await self.app.consumer.earliest_offsets(*owned) if owned else {}
-        positions = {tp: self._resume(tp, earliest[tp] or 0) for tp in owned}
+        ends = await self.app.consumer.highwaters(*owned) if owned else {}
+        positions = {tp: self._resume(tp, earliest[tp] or 0, ends[tp] or 0) for tp in owned}
         self.counting.owned.resume()
         self.deciding.owned.resume()
         self._has_resumed = True
@@ -79,13 +80,14 @@ class Pipeline:
 
     def is_ready(self) -> bool:
         """Tell whether the worker has joined and recovered everything it owns."""
-        return self._has_resumed and not self.app.rebalancing and not self.app.in_recovery
+        joined = self._has_resumed and not self.app.rebalancing and not self.app.in_recovery
+        return joined and self.deciding.has_caught_up()
 
-    def _resume(self, tp: TP, earliest: int) -> int:
+    def _resume(self, tp: TP, earliest: int, end: int) -> int:
         if tp.topic == self.settings.events_topic:
             return self.counting.resume(tp.partition, self.tables["journal"].take(tp.partition), earliest)
         rates, alerts = (self.tables[name].take(tp.partition) for name in ("rates", "alerts"))
-        return max(earliest, self.deciding.resume(tp.partition, rates, alerts))
+        return max(earliest, self.deciding.resume(tp.partition, rates, alerts, end))
 
     async def tally(self, stream: StreamT[Any]) -> None:
         """Count chunks of source records."""
