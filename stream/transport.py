@@ -48,6 +48,13 @@ class ChunkedThread(driver.AIOKafkaConsumerThread):
         super().__post_init__()
         self._next: dict[TP, int] = {}
 
+    def _stopped_set(self) -> None:
+        # A thread that has crashed closed its loop before it is told to stop, and mode then raises instead of stopping.
+        if self.thread_loop.is_closed():
+            self._stopped.set()
+        else:
+            super()._stopped_set()
+
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Seek every partition to the group's committed offset."""
         return cast("Mapping[TP, int]", await self.call_thread(self._seek_to_committed))
