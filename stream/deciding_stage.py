@@ -37,6 +37,8 @@ class Decided:
     position: int
     known_end: int
     """Where the tallies ended when the partition was taken over: before that, a board may lack what it has counted."""
+    told_to_ms: int | None = None
+    """The newest tick whose alerts, if any, have been acknowledged."""
     saved_at: float = field(default_factory=monotonic)
     saved_position: int = -1
 
@@ -63,7 +65,7 @@ class DecidingStage:
                     f"The state of {self.settings.tallies_topic}[{partition}] cannot be used: {error}. Set "
                     "PRESETWATCH_APP_ID to a new name to rebuild all state from the events topic."
                 ) from error
-            self.owned.own(partition, Decided(board, position, end))
+            self.owned.own(partition, Decided(board, position, end, board.tick_ms))
         return self.owned[partition].position
 
     def has_caught_up(self) -> bool:
@@ -83,6 +85,7 @@ class DecidingStage:
                     owned.position = record.offset + 1
             events = list(owned.board.decide())
             await self.outbox.send(self._alert(event) for event in events)
+            owned.told_to_ms = owned.board.tick_ms
             self.meters.update(f"alerts:{event.kind}" for event in events)
             if events or monotonic() - owned.saved_at >= CHECKPOINT_SECONDS:
                 await self._save(chunk.partition, owned)

@@ -112,7 +112,7 @@ class Views:
             "source_positions": {
                 p: self.pipeline.counting.owned[p].state.position for p in self.pipeline.counting.owned
             },
-            "decided_to_ms": {p: self.pipeline.deciding.owned[p].board.tick_ms for p in self.pipeline.deciding.owned},
+            "decided_to_ms": {p: self.pipeline.deciding.owned[p].told_to_ms for p in self.pipeline.deciding.owned},
         }
         return _json({"status": "ok", **progress})
 

@@ -101,6 +101,16 @@ class Worker:
 
         return await eventually(look, f"{total} jobs of {preset}")
 
+    async def decided_to(self, at_ms: int) -> None:
+        """Wait until every partition has been decided to an instant; alerts are acknowledged before that is said."""
+
+        async def look() -> bool | None:
+            status, health = await self.get("/healthz")
+            ticks = list(health["decided_to_ms"].values()) if status == 200 else []
+            return (bool(ticks) and all(tick is not None and tick >= at_ms for tick in ticks)) or None
+
+        await eventually(look, f"decided to {at_ms}")
+
     async def ready(self) -> "Worker":
         """Wait until the worker has recovered what it owns."""
 

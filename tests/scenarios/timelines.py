@@ -1,0 +1,190 @@
+"""Scenarios as data: what Daily sends, minute by minute, under which rules, and what is said about it.
+
+Each runs twice from the same text: through the pure fold, and through the agents on a real broker.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from schemas.alert import AlertEvent
+from schemas.times import format_time
+from stream.domain.routing import record_key
+from tests.webhooks import FORBIDDEN, T0_MS, TIMEOUT, body, meeting
+
+MINUTE_MS = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Jobs:
+    """Jobs of one preset that end at one moment, and how much later they arrive; times in minutes."""
+
+    at: float
+    preset: str
+    finished: int = 0
+    failed: int = 0
+    error: str = TIMEOUT
+    late: float = 0.0
+
+    def deliveries(self) -> Iterator[tuple[int, bytes]]:
+        """Yield each job's webhook with its time of arrival in epoch milliseconds."""
+        at_ms = T0_MS + round(self.at * MINUTE_MS)
+        arrives_at_ms = at_ms + round(self.late * MINUTE_MS)
+        for number in range(self.finished + self.failed):
+            error = None if number < self.finished else self.error
+            job = f"{self.preset}-{at_ms}-{number}-{'finished' if error is None else 'failed'}"
+            yield arrives_at_ms, body(job, self.preset, at_ms, error)
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A timeline: `until` is in minutes, `expected` one line an alert event."""
+
+    name: str
+    rules: str
+    jobs: tuple[Jobs, ...]
+    until: float
+    expected: tuple[str, ...] = ()
+
+    def deliveries(self) -> list[tuple[int, bytes | None, bytes]]:
+        """Return (time of arrival in epoch milliseconds, key, value) in order of arrival, time passing to the end."""
+        end_ms = T0_MS + round(self.until * MINUTE_MS)
+        sent = [delivery for jobs in self.jobs for delivery in jobs.deliveries()]
+        passing = [(at_ms, meeting(at_ms)) for at_ms in range(T0_MS, end_ms + MINUTE_MS, MINUTE_MS)]
+        ordered = sorted([*sent, *passing], key=lambda delivery: delivery[0])
+        return [(at_ms, record_key(value), value) for at_ms, value in ordered]
+
+
+def told(event: AlertEvent) -> str:
+    """Return an alert event as a scenario writes it."""
+    reason = f" {event.resolve_reason}" if event.resolve_reason else ""
+    return f"{format_time(event.at)[11:19]} {event.rule} {event.preset} {event.kind}{reason}"
+
+
+def steady(minutes: range, preset: str, finished: int, failed: int = 0, error: str = TIMEOUT) -> tuple[Jobs, ...]:
+    """Return the same jobs every minute."""
+    return tuple(Jobs(minute, preset, finished, failed, error) for minute in minutes)
+
+
+HIGH = '[[rule]]\nname = "high"\nkind = "threshold"\nwindow = "5m"\n'
+NOTHING_WORKS = '[[rule]]\nname = "nothing-works"\nkind = "consecutive"\nerrors = 5\n'
+OUTAGE = (*steady(range(10), "summarize", 10), *steady(range(10, 15), "summarize", 0, 10))
+
+SCENARIOS = (
+    Scenario("one failure of one job pages nobody", HIGH + NOTHING_WORKS, (Jobs(0, "summarize", 0, 1),), 30),
+    Scenario(
+        "ten of twenty page, and no more traffic is no recovery",
+        HIGH,
+        (Jobs(0, "summarize", 10, 10),),
+        30,
+        ("09:00:10 high summarize fired",),
+    ),
+    Scenario(
+        "one failing job an hour pages at the fifth",
+        HIGH + NOTHING_WORKS,
+        tuple(Jobs(60 * hour, "nightly", 0, 1) for hour in range(10)),
+        600,
+        ("13:00:10 nothing-works nightly fired",),
+    ),
+    Scenario(
+        # minute  0 .......... 10 xxxxx 15 ................
+        "an outage is found within its first minute, and is over when its errors have left the window",
+        HIGH,
+        (*OUTAGE, *steady(range(15, 30), "summarize", 10)),
+        30,
+        ("09:10:10 high summarize fired", "09:21:10 high summarize resolved recovered"),
+    ),
+    Scenario(
+        # per cent  10.5 9.5 10.5 9.5 ... 5: above, below, above, but never below resolve_below until the end
+        "a rate that hovers at the threshold is one episode",
+        HIGH + "confidence = 0\n",
+        tuple(Jobs(m, "summarize", 179 if m % 2 else 181, 21 if m % 2 else 19) for m in range(20))
+        + steady(range(20, 40), "summarize", 195, 5),
+        40,
+        ("09:05:10 high summarize fired", "09:23:10 high summarize resolved recovered"),
+    ),
+    Scenario(
+        "all traffic stops while firing: the alert holds",
+        HIGH + 'on_no_data = "hold"\n',
+        OUTAGE,
+        60,
+        ("09:10:10 high summarize fired",),
+    ),
+    Scenario(
+        "all traffic stops while firing: the alert resolves with the last job's window",
+        HIGH + 'on_no_data = "resolve"\n',
+        OUTAGE,
+        60,
+        ("09:10:10 high summarize fired", "09:19:10 high summarize resolved no_data"),
+    ),
+    Scenario(
+        "all traffic stops while firing: the alert resolves some time later",
+        HIGH + 'on_no_data = "10m"\n',
+        OUTAGE,
+        60,
+        ("09:10:10 high summarize fired", "09:29:10 high summarize resolved no_data"),
+    ),
+    Scenario(
+        "a preset that is new and fails from its first job on pages",
+        HIGH + NOTHING_WORKS,
+        (*steady(range(20), "transcript", 5), *steady(range(10, 20), "brand-new", 0, 1)),
+        20,
+        ("09:14:10 nothing-works brand-new fired",),
+    ),
+    Scenario(
+        "a preset falls silent and is heard of again",
+        '[[rule]]\nname = "quiet"\nkind = "silence"\nafter = "10m"\npresets = ["nightly"]\n',
+        (*steady(range(28), "transcript", 1), Jobs(1, "nightly", 1), Jobs(20, "nightly", 1)),
+        28,
+        ("09:11:00 quiet nightly fired", "09:20:10 quiet nightly resolved recovered"),
+    ),
+    Scenario(
+        "the whole topic falls silent and is heard of again, though other events flow on",
+        '[[rule]]\nname = "no-events"\nkind = "silence"\nafter = "10m"\npresets = []\n',
+        (*steady(range(3), "transcript", 1), Jobs(20, "nightly", 1)),
+        29,
+        ("09:12:00 no-events * fired", "09:20:10 no-events * resolved recovered"),
+    ),
+    Scenario(
+        "a customer's forbidden inputs are told apart from an outage at Daily",
+        '[[rule]]\nname = "customer"\nkind = "threshold"\nparties = ["customer"]\n'
+        '[[rule]]\nname = "daily"\nkind = "threshold"\nparties = ["daily"]\n',
+        (
+            *steady(range(22), "transcript", 10),
+            *steady(range(5), "transcript", 0, 5, FORBIDDEN),
+            *steady(range(20, 22), "summarize", 10, 5),
+        ),
+        22,
+        (
+            "09:01:10 customer transcript fired",
+            "09:11:10 customer transcript resolved recovered",
+            "09:21:10 daily summarize fired",
+        ),
+    ),
+    Scenario(
+        "jobs a little late still page, when they arrive",
+        HIGH,
+        (Jobs(0, "summarize", 10), Jobs(1, "summarize", 0, 20, late=10)),
+        20,
+        ("09:10:00 high summarize fired",),
+    ),
+    Scenario(
+        "jobs more than an hour late page nobody",
+        HIGH,
+        (Jobs(0, "summarize", 10), Jobs(1, "summarize", 0, 20, late=70)),
+        80,
+    ),
+    Scenario(
+        "one failing job delivered thirty times pages nobody",
+        HIGH + NOTHING_WORKS,
+        tuple(Jobs(1, "summarize", 0, 1, late=times / 10) for times in range(30)),
+        10,
+    ),
+    Scenario(
+        # minute  0 x 1 ..... 6 xxxxx
+        "with `for`, a condition must last before it pages",
+        HIGH + 'for = "2m"\n',
+        (*steady(range(20), "summarize", 20), *steady(range(10, 20), "summarize", 0, 20)),
+        20,
+        ("09:12:10 high summarize fired",),
+    ),
+)
