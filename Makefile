@@ -3,7 +3,7 @@
 # at the versions and hashes that stand in requirements/.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint lock clean
+.PHONY: help setup demo test chaos bench lint lock clean
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -21,6 +21,12 @@ demo: $(STAMP) ## Watch an incident being found on a broker of its own; ARGS="--
 
 test: $(STAMP) ## Run the tests; ARGS="-k journal -x" narrows them
 	@$(BIN)/pytest $(ARGS)
+
+chaos: $(STAMP) ## Kill, stop and starve workers and a broker 200 times and look for miscounts; ARGS="--seed 7 --faults 50"
+	@$(BIN)/python -m tests.kafka.chaos $(ARGS)
+
+bench: $(STAMP) ## Race presetwatch against its peers on one broker; ARGS="--events 300000" is a quick look
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 lint: $(STAMP) ## Check style, types, the direction of imports and the installed versions
 	@failed=; for check in "ruff check" "ruff format --check" mypy "lint-imports --no-logo" "python -m pip check"; do \

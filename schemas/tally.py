@@ -32,9 +32,15 @@ class TallyMessage(BaseModel):
     model_config = ConfigDict(frozen=True, populate_by_name=True, serialize_by_alias=True)
 
     schema_: Literal["presetwatch.tally/1"] = Field(default="presetwatch.tally/1", alias="schema")
-    source_partition: int
+    source_partition: int = Field(
+        description="From the number of partitions on, records that were forwarded to partition 0, 1 and so on."
+    )
     offset: int = Field(description="The last source offset counted in; -1 before the first.")
     watermark_ms: int | None = None
+    waits_for: dict[int, int] = Field(
+        default={},
+        description="By partition, how much of what was forwarded there must be counted before the watermark holds.",
+    )
     preset: str | None = None
     panes: tuple[PaneCounts, ...] = ()
 

@@ -7,12 +7,10 @@ from pathlib import Path
 
 import faust
 
-from stream.clients import LARGEST_REQUEST, credentials
+from stream.clients import LARGEST_REQUEST, credentials, librdkafka
+from stream.reader import Reader
 from stream.settings import Settings
 from stream.transport import ChunkedTransport, Positions
-
-CHUNK_RECORDS = 2_000
-"""At most this many records are counted between two looks at the event loop, about 30 ms."""
 
 
 def build_app(settings: Settings, partitions: int, positions: Positions) -> faust.App:
@@ -26,7 +24,6 @@ def build_app(settings: Settings, partitions: int, positions: Positions) -> faus
         broker_heartbeat_interval=3.0,
         broker_request_timeout=30.0,
         broker_commit_interval=1.0,
-        broker_max_poll_records=CHUNK_RECORDS,
         consumer_auto_offset_reset="earliest",
         producer_max_request_size=LARGEST_REQUEST,
         store="memory://",
@@ -50,6 +47,7 @@ def build_app(settings: Settings, partitions: int, positions: Positions) -> faus
         worker_redirect_stdouts=False,
         autodiscover=False,
     )
-    chunked = frozenset((settings.events_topic, settings.tallies_topic))
-    app.transport = ChunkedTransport(app, chunked, positions)
+    chunked = (settings.events_topic, settings.rekeyed_topic, settings.tallies_topic)
+    readers = {topic: Reader(topic, librdkafka(settings)) for topic in chunked}
+    app.transport = ChunkedTransport(app, readers, positions)
     return app

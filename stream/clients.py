@@ -28,6 +28,28 @@ def connection(settings: Settings) -> dict[str, Any]:
     return arguments
 
 
+def librdkafka(settings: Settings) -> dict[str, Any]:
+    """Return the configuration that connects a librdkafka client."""
+    arguments: dict[str, Any] = {
+        "bootstrap.servers": settings.bootstrap,
+        "security.protocol": settings.kafka_security_protocol,
+    }
+    files = {
+        "ssl.ca.location": settings.kafka_ca_file,
+        "ssl.certificate.location": settings.kafka_cert_file,
+        "ssl.key.location": settings.kafka_key_file,
+    }
+    arguments |= {name: str(path) for name, path in files.items() if path is not None}
+    if settings.kafka_security_protocol.startswith("SASL"):
+        sasl = _sasl(settings)
+        arguments |= {
+            "sasl.mechanism": sasl["sasl_mechanism"],
+            "sasl.username": sasl["sasl_plain_username"],
+            "sasl.password": sasl["sasl_plain_password"],
+        }
+    return arguments
+
+
 def credentials(settings: Settings) -> Any:
     """Return Faust's credentials, or None for a broker without any."""
     context = ssl_context(settings)

@@ -1,49 +1,85 @@
 """The counting stage on a broker: what a worker does with the source partitions it owns.
 
-Law: a batch takes effect by its journal record. Before it, what it publishes may be repeated; after it, never. The
-order is: rejected records and tallies acknowledged, then the journal, and only then may the source offset be committed.
+Law: a batch takes effect by its journal record, and its tallies are published only when it has: so what is published
+is never taken back, whoever counts on. The order is: rejected and forwarded records acknowledged, then the journal,
+then tallies, and only then may the source offset be committed. Each of these may be repeated after a crash, and none is
+lost: whoever takes a partition over publishes again what its newest record says.
 """
 
-from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
-from time import monotonic
+from time import monotonic, time
+from typing import NamedTuple
+
+import numpy as np
+from faust.types import TP
 
 from schemas.rejected import RejectedHeaders
-from schemas.tally import TallyMessage
-from stream.domain import journal
 from stream.domain.causes import Causes
-from stream.domain.counting import (
-    Batch,
-    CountingPolicy,
-    Parked,
-    SourceState,
-    count,
-    new_source,
-    pass_time,
-)
+from stream.domain.columns import Parked
+from stream.domain.counting import count, count_forwarded
+from stream.domain.homes import Home
+from stream.domain.journal import Corrupt, Hole, chain_of, forwarded_chain, own_chain
+from stream.domain.journal_log import JournalLog, Record
+from stream.domain.packing import PackedTally
 from stream.domain.panes import pane_start
+from stream.domain.records import Run
 from stream.domain.routing import partition_of
-from stream.domain.tallies import tally_messages, time_message
+from stream.domain.sources import Batch, CountingPolicy, SourceState, new_sources, pass_time
+from stream.domain.tallies import forwarded_source, progress_message, tally_messages, time_message
 from stream.holdings import Holdings
+from stream.meters import Latencies, Meters
 from stream.outbox import Out, Outbox
+from stream.reader import Chunk
 from stream.settings import Settings
+from stream.tables import Pen, Recovered
 from stream.topics import changelog_of
-from stream.transport import Chunk
 
 
 class StateUnusable(Exception):
     """Stored state that cannot be counted on from; the message says what to do."""
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One of the two sources of a partition: its own records, or those forwarded to it."""
+
+    topic: str
+    number: int
+    """What tallies call it."""
+    state: SourceState
+    journal: JournalLog
+    lost: list[Batch] = field(default_factory=list)
+    """Stretches that the log dropped before they were read: to be journaled, or they would look like holes."""
+
+
+class JournalSize(NamedTuple):
+    """How large a journal is."""
+
+    records: int
+    size: int
+    """In bytes."""
+
+
+class Superseded(Exception):
+    """Somebody else has written to the journal, so what was just written is not in effect."""
+
+
 @dataclass(slots=True)
 class Owned:
-    """A source partition this worker owns."""
+    """A partition this worker owns."""
 
-    state: SourceState
-    journaled: deque[tuple[bytes, int]] = field(default_factory=deque)
-    """Journal keys in source order, with the watermark from which each may be deleted."""
+    pen: Pen
+    end: int
+    """Where the journal goes on if nobody else writes to it."""
+    own: Source
+    forwarded: Source
     heard_at: float = field(default_factory=monotonic)
+
+    def source(self, topic: str) -> Source:
+        """Return the source that a topic is."""
+        return self.own if topic == self.own.topic else self.forwarded
 
 
 @dataclass(slots=True)
@@ -55,33 +91,71 @@ class CountingStage:
     causes: Causes
     partitions: int
     outbox: Outbox
+    clock_ms: Callable[[int], int | None]
+    """Tells a time that no record yet to be counted was read before: what has expired by then is let go."""
+    topic_id: str = ""
     owned: Holdings[Owned] = field(default_factory=Holdings)
-    meters: Counter[str] = field(default_factory=Counter)
+    meters: Meters = field(default_factory=Meters)
+    waits: Latencies = field(default_factory=Latencies)
+    """From a record's own timestamp until it is counted and its tallies are published."""
 
-    def resume(self, partition: int, rows: dict[bytes, bytes], earliest: int) -> int:
-        """Own a partition from its recovered journal; return the offset to read from. Raises `StateUnusable`."""
-        if partition not in self.owned:
-            self.owned.own(partition, self._from_journal(partition, rows))
-        owned = self.owned[partition]
-        if owned.state.position < earliest:
-            # The log was cut while nobody read it: what is gone cannot be counted, and waiting will not bring it back.
-            self.meters["lost"] += earliest - owned.state.position if owned.state.position else 0
-            owned.state.position = earliest
-        return owned.state.position
+    def own(self, pen: Pen, recovered: Recovered, end: int) -> None:
+        """Own a partition from its recovered journal, which goes on at an offset. Raises `StateUnusable`."""
+        partition, topics = pen.partition, self.settings
+        own, forwarded = new_sources(self.policy, Home(partition, self.partitions))
+        owned = Owned(
+            pen,
+            end,
+            Source(topics.events_topic, partition, own, self._journal(pen, own_chain(partition))),
+            Source(
+                topics.rekeyed_topic,
+                forwarded_source(partition, self.partitions),
+                forwarded,
+                self._journal(pen, forwarded_chain(partition)),
+            ),
+        )
+        self._refuse_strangers(partition, {owned.own.journal.chain, owned.forwarded.journal.chain}, recovered)
+        for source in (owned.own, owned.forwarded):
+            self._read_journal(partition, source, recovered)
+        owned.own.journal.useless += [*(recovered.spoiled - recovered.rows.keys()), *recovered.leftovers(pen.claim)]
+        self.owned.own(partition, owned)
 
-    def _from_journal(self, partition: int, rows: dict[bytes, bytes]) -> Owned:
-        owned = Owned(new_source(self.policy))
-        batches = [(key, journal.decode(key, value)) for key, value in rows.items()]
-        for _, batch in batches:
-            if isinstance(batch, journal.Corrupt):
-                raise StateUnusable(self._no_way_on(partition, f"record {batch.key!r} is corrupt: {batch.why}"))
-        sound = sorted(((key, batch) for key, batch in batches if isinstance(batch, Batch)), key=lambda it: it[1].first)
-        hole = journal.fold(owned.state, [batch for _, batch in sound])
-        if hole is not None:
-            why = f"nothing accounts for source offsets {hole.position} to {hole.found - 1}"
+    def _journal(self, pen: Pen, chain: bytes) -> JournalLog:
+        return JournalLog(chain, self.policy.errors_kept, pen.claim, self.topic_id)
+
+    def _refuse_strangers(self, partition: int, chains: set[bytes], recovered: Recovered) -> None:
+        for key in recovered.rows:
+            if chain_of(key) not in chains:
+                why = f"record {key!r} is corrupt: no worker writes such keys"
+                raise StateUnusable(self._no_way_on(partition, why))
+
+    def _read_journal(self, partition: int, source: Source, recovered: Recovered) -> None:
+        rows = ((key, value) for key, value in recovered.rows.items() if chain_of(key) == source.journal.chain)
+        unusable = source.journal.read(source.state, rows, recovered.spoiled)
+        if isinstance(unusable, Corrupt):
+            raise StateUnusable(self._no_way_on(partition, f"record {unusable.key!r} is corrupt: {unusable.why}"))
+        if isinstance(unusable, Hole):
+            why = f"nothing accounts for offsets {unusable.position} to {unusable.found - 1} of {source.topic}"
             raise StateUnusable(self._no_way_on(partition, why))
-        owned.journaled.extend((key, journal.expires_at(batch, owned.state)) for key, batch in sound)
-        return owned
+
+    def resume(self, tp: TP, earliest: int, end: int) -> int:
+        """Return the offset to read a partition from, which its log holds. Raises `StateUnusable`."""
+        source = self.owned[tp.partition].source(tp.topic)
+        state = source.state
+        if state.position > end:
+            why = f"it counts up to offset {state.position}, and {tp.topic} ends at {end}"
+            raise StateUnusable(self._no_way_on(tp.partition, f"{why}: the topic was made anew or cut back"))
+        if state.position < earliest:
+            # The log was cut while nobody read it: what is gone cannot be counted, and waiting will not bring it back.
+            self._lose(source, earliest)
+        return state.position
+
+    def _lose(self, source: Source, earliest: int) -> None:
+        state = source.state
+        if state.position:
+            self.meters["lost"] += earliest - state.position
+            source.lost.append(Batch(state.position, earliest - 1, state.watermark_ms))
+        state.position = earliest
 
     def _no_way_on(self, partition: int, why: str) -> str:
         topic = changelog_of(self.settings.app_id, "journal")
@@ -90,80 +164,154 @@ class CountingStage:
             "all state from the events topic."
         )
 
+    async def make_good(self, partition: int) -> None:
+        """Write and publish what a partition's last owner displaced, or did not come to publish."""
+        with suppress(Superseded):
+            async with self.owned.changing(partition) as owned:
+                for source in (owned.own, owned.forwarded) if owned is not None else ():
+                    assert owned is not None
+                    await self._make_good(owned, source)
+
+    async def _make_good(self, owned: Owned, source: Source) -> None:
+        await self._write(owned, source.journal.repair())
+        while source.lost:
+            await self._write(owned, self._records(owned, source, source.lost.pop(0)))
+        newest = source.journal.newest or Batch(source.state.position, source.state.position - 1, None)
+        await self.outbox.send(self._tallies(source, newest))
+        await self.outbox.send(self._progress(source))
+
     async def take(self, chunk: Chunk) -> int | None:
         """Count a chunk; return the offset to read again from if records before it are missing."""
+        try:
+            return await self._take(chunk)
+        except Superseded:
+            # The group has given the partition to somebody else and will say so, or else it is taken over again.
+            self.meters["superseded"] += 1
+            return None
+
+    async def _take(self, chunk: Chunk) -> int | None:
         async with self.owned.changing(chunk.partition) as owned:
             if owned is None:
                 return None
-            if chunk.start > owned.state.position:
-                return owned.state.position
-            fresh = [record for record in chunk.records if record.offset >= owned.state.position]
-            if fresh:
-                owned.heard_at = monotonic()
-                await self._put(chunk.partition, owned, count(owned.state, fresh, self.causes))
+            source = owned.source(chunk.topic)
+            if chunk.start > source.state.position:
+                return source.state.position
+            fresh = chunk.run.since(source.state.position)
+            if fresh.offsets:
+                await self._count(owned, source, fresh)
         return None
+
+    async def _count(self, owned: Owned, source: Source, run: Run) -> None:
+        partition = owned.pen.partition
+        if source is owned.own:
+            owned.heard_at = monotonic()
+            batch = count(source.state, run, self.causes)
+        else:
+            batch = count_forwarded(source.state, run, self.causes, self.clock_ms(partition))
+        await self.outbox.send(self._rejected(partition, source.topic, batch))
+        await self._forward(batch)
+        before_ms = source.state.watermark_ms
+        source.state.apply(batch)
+        await self._write(owned, self._records(owned, source, batch))
+        await self.outbox.send(self._tallies(source, batch))
+        if source is owned.forwarded or self._has_crossed(before_ms, source.state.watermark_ms):
+            await self.outbox.send(self._progress(source))
+        self._note(source, batch, run)
+
+    def _note(self, source: Source, batch: Batch, run: Run) -> None:
+        self.meters.add(batch.meters)
+        if source.topic == self.settings.events_topic:
+            self.meters["read"] += len(run.offsets)
+        self.waits.observe(time() - np.array(run.times) / 1000)
+
+    async def _forward(self, batch: Batch) -> None:
+        topic = self.settings.rekeyed_topic
+        for _, partition, offset in await self.outbox.send(
+            Out(topic, each.key, each.value, each.home) for each in batch.forwarded
+        ):
+            batch.forwarded_to[partition] = max(offset + 1, batch.forwarded_to.get(partition, 0))
+
+    async def _write(self, owned: Owned, records: Iterable[Record]) -> None:
+        rows = (owned.pen.row("journal", key, value) for key, value in records)
+        for _, _, offset in await self.outbox.send(rows):
+            if offset != owned.end:
+                raise Superseded
+            owned.end = offset + 1
 
     async def pass_idle_time(self, partition: int, now_ms: int) -> None:
         """Advance the watermark of a partition that is fully read and quiet, a pane at a time."""
+        try:
+            await self._pass_idle_time(partition, pane_start(now_ms - self.policy.lateness_ms, self.policy.pane_ms))
+        except Superseded:
+            self.meters["superseded"] += 1
+
+    async def _pass_idle_time(self, partition: int, watermark_ms: int) -> None:
         async with self.owned.changing(partition) as owned:
-            if owned is None:
-                return
-            watermark_ms = pane_start(now_ms - self.policy.lateness_ms, self.policy.pane_ms)
-            known_ms = owned.state.watermark_ms
-            if known_ms is None or watermark_ms > known_ms:
-                await self._put(partition, owned, pass_time(owned.state, watermark_ms))
+            if owned is not None and self._has_crossed(owned.own.state.watermark_ms, watermark_ms):
+                batch = pass_time(owned.own.state, watermark_ms)
+                owned.own.state.apply(batch)
+                await self._write(owned, self._records(owned, owned.own, batch))
+                await self.outbox.send(self._progress(owned.own))
+
+    def position(self, partition: int) -> int:
+        """Return the offset that a partition is counted up to."""
+        return self.owned[partition].own.state.position
+
+    def forwarded_position(self, partition: int) -> int:
+        """Return the offset up to which what was forwarded to a partition is counted."""
+        return self.owned[partition].forwarded.state.position
+
+    def remembered(self, partition: int) -> int:
+        """Return how many jobs of a partition are remembered."""
+        return len(self.owned[partition].own.state.jobs)
+
+    def journal_size(self, partition: int) -> JournalSize:
+        """Return how large a partition's journal is."""
+        owned = self.owned[partition]
+        sizes = [entry.size for source in (owned.own, owned.forwarded) for entry in source.journal.entries]
+        return JournalSize(len(sizes), sum(sizes))
 
     def is_quiet(self, partition: int) -> bool:
         """Tell whether nothing has come from a partition for as long as makes it idle."""
         owned = self.owned.get(partition)
         return owned is not None and monotonic() - owned.heard_at >= self.settings.idle_after / 1000
 
-    async def _put(self, partition: int, owned: Owned, batch: Batch) -> None:
-        before_ms = owned.state.watermark_ms
-        owned.state.apply(batch)
-        await self.outbox.send(self._rejected(partition, batch))
-        await self.outbox.send(self._tallies(partition, owned.state, batch, before_ms))
-        await self.outbox.send(self._journal(partition, owned, batch))
-        self.meters.update(batch.meters)
-
-    def _rejected(self, partition: int, batch: Batch) -> Iterator[Out]:
+    def _rejected(self, partition: int, topic: str, batch: Batch) -> Iterator[Out]:
         for parked in batch.parked:
-            yield Out(
-                self.settings.rejected_topic,
-                parked.record.key,
-                parked.record.value,
-                headers=self._headers(partition, parked),
-            )
+            headers = self._headers(partition, topic, parked)
+            yield Out(self.settings.rejected_topic, parked.key, parked.value, headers=headers)
 
-    def _headers(self, partition: int, parked: Parked) -> list[tuple[str, bytes]]:
+    def _headers(self, partition: int, topic: str, parked: Parked) -> list[tuple[str, bytes]]:
         return RejectedHeaders(
             reason=parked.rejected.reason,
             detail=parked.rejected.detail,
-            source_topic=self.settings.events_topic,
+            source_topic=topic,
             source_partition=partition,
-            source_offset=parked.record.offset,
+            source_offset=parked.offset,
         ).to_kafka()
 
-    def _tallies(self, partition: int, state: SourceState, batch: Batch, before_ms: int | None) -> Iterator[Out]:
-        for message in tally_messages(partition, state, batch):
+    def _tallies(self, source: Source, batch: Batch) -> Iterator[Out]:
+        for message in tally_messages(source.number, source.state, batch):
             key = (message.preset or "").encode()
             yield self._tally(partition_of(key, b"", self.partitions), key, message)
-        if state.watermark_ms is not None and self._crossed(before_ms, state.watermark_ms):
-            for target in range(self.partitions):
-                yield self._tally(target, None, time_message(partition, state))
 
-    def _tally(self, target: int, key: bytes | None, message: TallyMessage) -> Out:
+    def _progress(self, source: Source) -> Iterator[Out]:
+        """Tell every board how far a source has come: its own records by time, those forwarded by offset."""
+        tell = time_message if source.topic == self.settings.events_topic else progress_message
+        for target in range(self.partitions):
+            yield self._tally(target, None, tell(source.number, source.state))
+
+    def _has_crossed(self, before_ms: int | None, after_ms: int | None) -> bool:
+        """Tell whether time has come to another pane."""
+        pane_ms = self.policy.pane_ms
+        return after_ms is not None and (
+            before_ms is None or pane_start(after_ms, pane_ms) > pane_start(before_ms, pane_ms)
+        )
+
+    def _tally(self, target: int, key: bytes | None, message: PackedTally) -> Out:
         return Out(self.settings.tallies_topic, key, message.to_json(), target)
 
-    def _crossed(self, before_ms: int | None, after_ms: int) -> bool:
-        pane_ms = self.policy.pane_ms
-        return before_ms is None or pane_start(after_ms, pane_ms) > pane_start(before_ms, pane_ms)
-
-    def _journal(self, partition: int, owned: Owned, batch: Batch) -> Iterator[Out]:
-        topic, key = changelog_of(self.settings.app_id, "journal"), journal.record_key(partition, batch)
-        yield Out(topic, key, journal.encode(batch), partition)
-        if batch.last >= batch.first:
-            owned.journaled.append((key, journal.expires_at(batch, owned.state)))
-        watermark_ms = owned.state.watermark_ms or 0
-        while len(owned.journaled) > 1 and owned.journaled[0][1] <= watermark_ms:
-            yield Out(topic, owned.journaled.popleft()[0], None, partition)
+    def _records(self, owned: Owned, source: Source, batch: Batch) -> Iterable[Record]:
+        before_ms = self.clock_ms(owned.pen.partition)
+        source.state.jobs.tidy(before_ms)
+        return source.journal.write(batch, source.state, before_ms or 0)

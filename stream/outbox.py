@@ -7,6 +7,7 @@ assumed to be, and the worker stops rather than go on.
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from faust.types import AppT
 
@@ -24,16 +25,24 @@ class Out:
     headers: Headers | None = None
 
 
+class Acknowledged(NamedTuple):
+    """Where a message lies in the log."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
 @dataclass(frozen=True, slots=True)
 class Outbox:
     """The worker's producer."""
 
     app: AppT
 
-    async def send(self, messages: Iterable[Out]) -> None:
-        """Send messages in order and wait until all of them are acknowledged."""
+    async def send(self, messages: Iterable[Out]) -> list[Acknowledged]:
+        """Send messages in order and wait until all of them are acknowledged; say where each one lies."""
         producer = await self.app.maybe_start_producer()
         acknowledgements = [
             await producer.send(out.topic, out.key, out.value, out.partition, None, out.headers) for out in messages
         ]
-        await asyncio.gather(*acknowledgements)
+        return [Acknowledged(ack.topic, ack.partition, ack.offset) for ack in await asyncio.gather(*acknowledgements)]

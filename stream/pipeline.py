@@ -1,59 +1,82 @@
 """The path of an event through a worker, in the order an event meets it.
 
     events topic -> tally -> tallies topic -> rate -> alerts topic
+                      |        ^
+                      v        |
+    rekeyed topic -> tally_forwarded, for jobs whose home is another partition
 
 Law: nothing is decided here. Agents hand chunks to the stages; whatever an agent raises is a bug or a broken broker,
 and stops the worker rather than skip a record.
 """
 
+import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
+from time import monotonic
 from typing import Any, cast
 
 from faust.types import TP, StreamT
 
 from stream.app import build_app
+from stream.clients import librdkafka
 from stream.counting_stage import CountingStage
 from stream.deciding_stage import DecidingStage
 from stream.domain.causes import Causes
 from stream.domain.rules import RuleSet
 from stream.outbox import Outbox
 from stream.policies import counting_policy, deciding_policy
+from stream.reader import CHUNKS_AHEAD, Chunk, Reader
 from stream.settings import Settings
-from stream.tables import StateTable, declare_tables
-from stream.transport import Chunk, ChunkedConsumer
+from stream.tables import Pen, declare_tables, new_claim, recover
+from stream.topics import TABLES, EventsTopic
+from stream.transport import ChunkedConsumer, ChunkedTransport
 
 Take = Callable[[Chunk], Awaitable[int | None]]
 
 IDLE_CHECK_SECONDS = 0.5
 
+ORPHANED_SECONDS = 4.0
+"""A partition is let go of when somebody else has claimed it; with the next heartbeat the group says so too."""
+
 
 class Pipeline:
     """A worker's agents, and the state of the partitions it owns."""
 
-    def __init__(self, settings: Settings, rules: RuleSet, partitions: int) -> None:
+    def __init__(self, settings: Settings, rules: RuleSet, topic: EventsTopic) -> None:
         causes = Causes(rules.reasons)
-        self.settings, self.rules, self.partitions = settings, rules, partitions
-        self.app = build_app(settings, partitions, self.resume)
-        self.tables: Mapping[str, StateTable] = declare_tables(self.app, partitions)
-        outbox = Outbox(self.app)
-        self.counting = CountingStage(settings, counting_policy(settings, rules), causes, partitions, outbox)
-        self.deciding = DecidingStage(
-            settings, deciding_policy(settings, rules, causes, partitions), partitions, outbox
+        self.settings, self.rules, self.partitions = settings, rules, topic.partitions
+        self.app = build_app(settings, topic.partitions, self.resume)
+        declare_tables(self.app, topic.partitions)
+        self.outbox = Outbox(self.app)
+        policy = deciding_policy(settings, rules, causes, topic.partitions)
+        self.deciding = DecidingStage(settings, policy, topic.partitions, self.outbox)
+        self.counting = CountingStage(
+            settings,
+            counting_policy(settings, rules),
+            causes,
+            topic.partitions,
+            self.outbox,
+            self.deciding.clock_ms,
+            topic.topic_id,
         )
+        self.recoveries = 0
         self._has_resumed = False
+        self._orphaned_at: dict[int, float] = {}
         self._declare()
 
     def _declare(self) -> None:
         """Tell Faust what runs; this list is the map of the worker."""
         events = self._topic(self.settings.events_topic)
-        tallies = self._topic(self.settings.tallies_topic)
+        rekeyed, tallies = self._topic(self.settings.rekeyed_topic), self._topic(self.settings.tallies_topic)
         self.app.on_partitions_revoked.connect(self.suspend)
         self.app.on_partitions_assigned.connect(self.release)  # type: ignore[arg-type]  # a bound method is one
-        self.app.agent(events, name="tally")(self.tally)
+        # While one chunk's messages are being acknowledged, another partition's is counted.
+        self.app.agent(events, name="tally", concurrency=min(CHUNKS_AHEAD, self.partitions))(self.tally)
+        self.app.agent(rekeyed, name="tally_forwarded")(self.tally)
         self.app.timer(IDLE_CHECK_SECONDS, name="idle")(self.pass_idle_time)
         self.app.agent(tallies, name="rate")(self.rate)
         self.app.timer(IDLE_CHECK_SECONDS, name="save")(self.save)
+        self.app.timer(IDLE_CHECK_SECONDS, name="orphans")(self.look_for_orphans)
 
     def _topic(self, name: str) -> Any:
         return self.app.topic(name, value_type=None, key_serializer="raw", value_serializer="raw", internal=True)
@@ -69,37 +92,90 @@ class Pipeline:
         self.deciding.owned.release({tp.partition for tp in assigned if tp.topic == self.settings.tallies_topic})
 
     async def resume(self, owned: set[TP]) -> dict[TP, int]:
-        """Own partitions whose tables have been recovered; return the offset to read each from."""
-        earliest = await self.app.consumer.earliest_offsets(*owned) if owned else {}
-        ends = await self.app.consumer.highwaters(*owned) if owned else {}
-        positions = {tp: self._resume(tp, earliest[tp] or 0, ends[tp] or 0) for tp in owned}
+        """Own partitions, recovering those that were not; return the offset to read each from."""
+        positions = await self._take_over(owned)
         self.counting.owned.resume()
         self.deciding.owned.resume()
+        for partition in {tp.partition for tp in owned}:
+            await self.counting.make_good(partition)
         self._has_resumed = True
         return positions
 
+    async def _take_over(self, owned: set[TP]) -> dict[TP, int]:
+        await self._recover({tp.partition for tp in owned if self._is_new(tp)})
+        earliest = await self.app.consumer.earliest_offsets(*owned) if owned else {}
+        ends = await self.app.consumer.highwaters(*owned) if owned else {}
+        return {tp: self._stage(tp).resume(tp, earliest[tp] or 0, ends[tp] or 0) for tp in owned}
+
+    async def look_for_orphans(self) -> None:
+        """Take over again what has been let go of although it is, to the group, still this worker's."""
+        if self.app.rebalancing or not self._has_resumed:
+            self._orphaned_at.clear()
+            return
+        ours = {tp for tp in self._consumer.assignment() if self._consumer.is_chunked(tp)}
+        orphans = {tp.partition for tp in ours if self._is_new(tp)}
+        self._orphaned_at = {each: self._orphaned_at.get(each, monotonic()) for each in orphans}
+        due = {each for each, since in self._orphaned_at.items() if monotonic() - since >= ORPHANED_SECONDS}
+        if due:
+            self._orphaned_at.clear()
+            await self._adopt({tp for tp in ours if tp.partition in due})
+
+    async def _adopt(self, orphans: set[TP]) -> None:
+        generation = self.app.consumer_generation_id
+        positions = await self._take_over(orphans)
+        if generation == self.app.consumer_generation_id and not self.app.rebalancing:
+            for partition in {tp.partition for tp in orphans}:
+                await self.counting.make_good(partition)
+            for tp, position in positions.items():
+                await self._consumer.seek_back(tp, position)
+
+    def _stage(self, tp: TP) -> CountingStage | DecidingStage:
+        return self.deciding if tp.topic == self.settings.tallies_topic else self.counting
+
+    def _is_new(self, tp: TP) -> bool:
+        return tp.partition not in self._stage(tp).owned
+
+    async def _recover(self, partitions: set[int]) -> None:
+        """Claim partitions and recover what was stored of them; faults of the state stop the worker."""
+        pens = [Pen(self.settings.app_id, partition, new_claim()) for partition in sorted(partitions)]
+        claimed = await self.outbox.send(claim for pen in pens for claim in pen.claims())
+        where = [(table, pen.partition) for pen in pens for table in TABLES]
+        ends = {place: ack.offset for place, ack in zip(where, claimed, strict=True)}
+        held = await asyncio.to_thread(recover, librdkafka(self.settings), self.settings.app_id, ends) if ends else {}
+        self.recoveries += len(pens)
+        for pen in pens:
+            journal, rates, alerts = (held[table, pen.partition] for table in TABLES)
+            self.counting.own(pen, journal, ends["journal", pen.partition] + 1)
+            self.deciding.own(pen, rates, alerts, {table: ends[table, pen.partition] + 1 for table in TABLES})
+
     def is_ready(self) -> bool:
         """Tell whether the worker has joined and recovered everything it owns."""
-        joined = self._has_resumed and not self.app.rebalancing and not self.app.in_recovery
-        return joined and self.deciding.has_caught_up()
+        return self._has_resumed and not self.app.rebalancing and self.deciding.has_caught_up()
 
-    def _resume(self, tp: TP, earliest: int, end: int) -> int:
-        if tp.topic == self.settings.events_topic:
-            return self.counting.resume(tp.partition, self.tables["journal"].take(tp.partition), earliest)
-        rates, alerts = (self.tables[name].take(tp.partition) for name in ("rates", "alerts"))
-        return max(earliest, self.deciding.resume(tp.partition, rates, alerts, end))
+    def positions(self) -> dict[TP, int]:
+        """Return where each partition that is read here has come to."""
+        counting, deciding, topics = self.counting, self.deciding, self.settings
+        return {
+            **{TP(topics.events_topic, each): counting.position(each) for each in counting.owned},
+            **{TP(topics.rekeyed_topic, each): counting.forwarded_position(each) for each in counting.owned},
+            **{TP(topics.tallies_topic, each): deciding.owned[each].position for each in deciding.owned},
+        }
+
+    def readers(self) -> list[Reader]:
+        """Return those who read the topics."""
+        return list(cast("ChunkedTransport", self.app.transport).readers.values())
 
     async def tally(self, stream: StreamT[Any]) -> None:
         """Count chunks of source records."""
         async for chunk in stream:
-            await self._or_stop(self._hand_on(chunk, self.settings.events_topic, self.counting.take))
+            await self._or_stop(self._hand_on(chunk, self.counting.take))
 
     async def pass_idle_time(self) -> None:
         """Advance the watermarks of source partitions that are fully read and quiet."""
         now_ms = int(time.time() * 1000)
         for partition in list(self.counting.owned):
             tp = TP(self.settings.events_topic, partition)
-            if self.counting.is_quiet(partition) and await self._consumer.has_read_all(tp):
+            if self.counting.is_quiet(partition) and self._consumer.has_read_all(tp, self.counting.position(partition)):
                 await self.counting.pass_idle_time(partition, now_ms)
 
     @property
@@ -109,17 +185,18 @@ class Pipeline:
     async def rate(self, stream: StreamT[Any]) -> None:
         """Merge chunks of tallies and decide what they have made due."""
         async for chunk in stream:
-            await self._or_stop(self._hand_on(chunk, self.settings.tallies_topic, self.deciding.take))
+            await self._or_stop(self._hand_on(chunk, self.deciding.take))
 
     async def save(self) -> None:
         """Write what the deciding stage has not written yet."""
         for partition in list(self.deciding.owned):
             await self.deciding.save(partition)
 
-    async def _hand_on(self, chunk: Chunk, topic: str, take: Take) -> None:
-        read_again_from = await take(chunk)
+    async def _hand_on(self, chunk: Chunk, take: Take) -> None:
+        read_again_from, tp = await take(chunk), TP(chunk.topic, chunk.partition)
+        self._consumer.done(tp)
         if read_again_from is not None:
-            await self._consumer.seek_back(TP(topic, chunk.partition), read_again_from)
+            await self._consumer.seek_back(tp, read_again_from)
 
     async def _or_stop(self, work: Awaitable[None]) -> None:
         # Left to itself, Faust would log what an agent raises, lose the chunk and go on with the next.

@@ -4,10 +4,10 @@ Law: the running worker and a replay get their policies here, so they cannot dis
 """
 
 from stream.domain.causes import Causes
-from stream.domain.counting import CountingPolicy
-from stream.domain.deciding import DecidingPolicy
 from stream.domain.panes import HOUR_MS, next_boundary
 from stream.domain.rules import RuleSet
+from stream.domain.sources import CountingPolicy
+from stream.domain.watching import DecidingPolicy
 from stream.settings import Settings
 
 

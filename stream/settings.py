@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from stream.domain.duration import parse_duration
+from stream.domain.duration import format_duration, parse_duration
 from stream.domain.panes import HOUR_MS
 
 PREFIX = "PRESETWATCH_"
@@ -39,7 +39,6 @@ class Settings(BaseSettings):
     app_id: str = Field("presetwatch", pattern=r"^[A-Za-z0-9._-]{1,200}$")
     events_topic: str = "batch-processor-events"
     rejected_topic: str = "batch-processor-events.rejected"
-    tallies_topic: str = "presetwatch-tallies"
     alerts_topic: str = "preset-alerts"
     partitions: int = Field(4, ge=1, le=1024, description="Partitions of topics that do not exist yet.")
     replication: int = Field(1, ge=1, le=10, description="Replicas of topics that do not exist yet.")
@@ -69,6 +68,16 @@ class Settings(BaseSettings):
         """The brokers to talk to."""
         return self.kafka_bootstrap or DEFAULT_BOOTSTRAP
 
+    @property
+    def tallies_topic(self) -> str:
+        """Where the counting stage tells the deciding stage; like the changelogs it belongs to one app."""
+        return f"{self.app_id}-tallies"
+
+    @property
+    def rekeyed_topic(self) -> str:
+        """Where records go whose job is at home in another partition than theirs."""
+        return f"{self.app_id}-rekeyed"
+
     @model_validator(mode="after")
     def _hours_are_whole_panes(self) -> "Settings":
         if HOUR_MS % self.pane:
@@ -87,4 +96,15 @@ def read_settings(**given: object) -> Settings:
 def _fault(fault: object) -> str:
     assert isinstance(fault, dict)
     names = [PREFIX + str(part).upper() for part in fault["loc"]]
-    return f"{'.'.join(names) or 'settings'}: {str(fault['msg']).removeprefix('Value error, ')}"
+    said = str(fault["msg"]).removeprefix("Value error, ")
+    if fault["loc"] and fault["loc"][0] in _DURATIONS:
+        for bound in (fault.get("ctx") or {}).values():
+            said = said.replace(str(bound), format_duration(bound)) if isinstance(bound, int) else said
+    return f"{'.'.join(names) or 'settings'}: {said}"
+
+
+_DURATIONS = {
+    name
+    for name, field in Settings.model_fields.items()
+    if any(isinstance(each, BeforeValidator) for each in field.metadata)
+}

@@ -1,7 +1,7 @@
 """The topics: their names, partitions and clean-up, created where missing and checked where they exist.
 
-Law: the tallies topic and the changelogs have as many partitions as the events topic, because each worker owns the same
-partition of all of them. A topic that does not fit is reported in one sentence and never worked around.
+Law: the topics between the stages and the changelogs have as many partitions as the events topic, because each worker
+owns the same partition of all of them. A topic that does not fit is reported in one sentence and never worked around.
 """
 
 from collections.abc import Mapping
@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
+from confluent_kafka import KafkaException, TopicCollection
+from confluent_kafka.admin import AdminClient
 
-from stream.clients import LARGEST_REQUEST, connection
+from stream.clients import LARGEST_REQUEST, connection, librdkafka
 from stream.settings import Settings
 
 Config = Mapping[str, str]
@@ -18,7 +20,8 @@ Config = Mapping[str, str]
 LARGE: Config = {"max.message.bytes": str(LARGEST_REQUEST)}
 KEPT_FOR_EVER: Config = {"cleanup.policy": "delete", "retention.ms": "-1", **LARGE}
 KEPT_A_WEEK: Config = {"cleanup.policy": "delete", "retention.ms": str(7 * 24 * 3_600_000), **LARGE}
-COMPACTED: Config = {"cleanup.policy": "compact", **LARGE}
+COMPACTED: Config = {"cleanup.policy": "compact", "min.compaction.lag.ms": "300000", **LARGE}
+"""What a replaced worker wrote must not displace what its successor wrote before that has been noticed."""
 
 TABLES = ("journal", "rates", "alerts")
 
@@ -28,6 +31,14 @@ class Unfit:
     """A topic that presetwatch cannot run on, and what to do about it."""
 
     sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventsTopic:
+    """The topic that is counted: how many partitions it has, and the id it lost if it was ever deleted."""
+
+    partitions: int
+    topic_id: str = ""
 
 
 def changelog_of(app_id: str, table: str) -> str:
@@ -41,6 +52,7 @@ def wanted(settings: Settings) -> dict[str, Config]:
         settings.events_topic: KEPT_FOR_EVER,
         settings.rejected_topic: KEPT_A_WEEK,
         settings.tallies_topic: KEPT_A_WEEK,
+        settings.rekeyed_topic: KEPT_A_WEEK,
         settings.alerts_topic: KEPT_FOR_EVER,
         **{changelog_of(settings.app_id, table): COMPACTED for table in TABLES},
     }
@@ -66,14 +78,18 @@ async def _partitions_of(admin: AIOKafkaAdminClient) -> dict[str, int]:
     return {topic["topic"]: len(topic["partitions"]) for topic in described if not topic["error_code"]}
 
 
+def copartitioned_with_events(settings: Settings) -> list[str]:
+    """Return the topics that must have as many partitions as the events topic."""
+    changelogs = [changelog_of(settings.app_id, table) for table in TABLES]
+    return [settings.tallies_topic, settings.rekeyed_topic, *changelogs]
+
+
 def _misfit(settings: Settings, found: Mapping[str, int], partitions: int) -> Unfit | None:
-    copartitioned = [settings.tallies_topic, *(changelog_of(settings.app_id, table) for table in TABLES)]
-    for topic in copartitioned:
+    for topic in copartitioned_with_events(settings):
         if found.get(topic, partitions) != partitions:
             return Unfit(
                 f"Topic {topic} has {found[topic]} partitions but {settings.events_topic} has {partitions}, and they "
-                f"must be equal: set PRESETWATCH_APP_ID to a new name and delete {settings.tallies_topic}; state is "
-                "then rebuilt from the log."
+                f"must be equal: set PRESETWATCH_APP_ID to a new name, and state is rebuilt from the log."
             )
     return None
 
@@ -93,3 +109,13 @@ async def _create_missing(
         # Another worker starting at the same moment may have been quicker.
         if code not in (0, TopicAlreadyExistsError.errno):
             raise for_code(code)(f"cannot create topic {topic}: {detail[0] if detail else ''}")
+
+
+def identify(settings: Settings, partitions: int) -> EventsTopic:
+    """Return the events topic with its id, which is "" where the broker does not tell; blocks."""
+    admin = AdminClient(librdkafka(settings))
+    try:
+        [described] = admin.describe_topics(TopicCollection([settings.events_topic]), request_timeout=10).values()
+        return EventsTopic(partitions, str(described.result().topic_id))
+    except KafkaException:
+        return EventsTopic(partitions)

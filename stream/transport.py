@@ -1,10 +1,9 @@
 """A Faust transport that delivers a partition's records in chunks and resumes where the journal says.
 
-Law: of a chunked topic, one Faust message carries a `Chunk`: all that the log holds of one partition from one offset to
-another, in order. Its offset is the last; acknowledging it commits everything up to there. Chunks may be dropped,
-repeated or come late around a rebalance, but what a chunk says of itself stays true, so a hole is always seen. After
-every rebalance each chunked partition is read from the position its owner asks for, and the group's committed offset
-only serves those who watch lag.
+Law: of a chunked topic, one Faust message carries a `Chunk`. Its offset is the chunk's last; acknowledging it commits
+everything up to there. Faust keeps membership, recovery and commits; a `Reader` brings the records. After every
+rebalance each chunked partition is read from the position its owner asks for, and the group's committed offset only
+serves those who watch lag.
 
 This leans on private parts of Faust and aiokafka, which is why both are pinned; `tests/kafka/test_exactness.py`
 fails when what is relied on no longer holds.
@@ -12,42 +11,27 @@ fails when what is relied on no longer holds.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from time import monotonic
 from typing import Any, cast
 
-from aiokafka.errors import IllegalStateError
-from faust.exceptions import ConsumerNotStarted
+from aiokafka import TopicPartition
 from faust.transport.consumer import RecordMap
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, AppT, ConsumerMessage, Message
 
+from stream.reader import POLL_SECONDS, Chunk, OutOfRange, Reader
+
 Positions = Callable[[set[TP]], Awaitable[Mapping[TP, int]]]
 """Called after table recovery with the chunked partitions this worker owns; returns the offset to read each from."""
 
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """Every record that a partition's log holds from the offset `start` up to the last of them."""
-
-    partition: int
-    start: int
-    records: list[Any]
-
-
-POLL_SECONDS = 0.1
-"""Commits and seeks queue behind a fetch that waits for records, in Faust a whole second."""
+HEARTBEAT_SECONDS = 10.0
+"""aiokafka leaves the group when nobody has asked it for records for too long."""
 
 
 class ChunkedThread(driver.AIOKafkaConsumerThread):
-    """The thread that talks to the broker. Seeks and fetches take turns in it, so it knows where each fetch began.
+    """The thread that talks to the broker; it leaves chunked topics to their readers."""
 
-    Faust seeks from another thread, and a fetch under way can then undo the seek without a trace.
-    """
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._next: dict[TP, int] = {}
+    consumer: "ChunkedConsumer"
 
     def _stopped_set(self) -> None:
         # A thread that has crashed closed its loop before it is told to stop, and mode then raises instead of stopping.
@@ -56,37 +40,23 @@ class ChunkedThread(driver.AIOKafkaConsumerThread):
         else:
             super()._stopped_set()
 
-    async def seek_to_committed(self) -> Mapping[TP, int]:
-        """Seek every partition to the group's committed offset."""
-        return cast("Mapping[TP, int]", await self.call_thread(self._seek_to_committed))
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Fetch nothing here: topics have readers, and changelogs are read when they are taken over."""
+        self._ensure_consumer().pause(*(TopicPartition(*tp) for tp in assigned))
+        await super().on_partitions_assigned(assigned, generation_id)
 
-    async def _seek_to_committed(self) -> Mapping[TP, int]:
-        self._next.clear()
-        return cast("Mapping[TP, int]", await self._ensure_consumer().seek_to_committed())
-
-    async def seek_in_turn(self, positions: Mapping[TP, int]) -> None:
-        """Seek between two fetches; raises `IllegalStateError` if a partition has been lost."""
-        await self.call_thread(self._seek_in_turn, positions)
-
-    async def _seek_in_turn(self, positions: Mapping[TP, int]) -> None:
-        for tp, offset in positions.items():
-            self._ensure_consumer().seek(tp, offset)
-            self._next[tp] = offset
-
-    async def _fetch_records(self, *args: Any, **kwargs: Any) -> Any:
-        fetched = await super()._fetch_records(*args, **kwargs)
-        return {tp: self._as_chunk(tp, records) for tp, records in fetched.items() if records}
-
-    def _as_chunk(self, tp: TP, records: list[Any]) -> Chunk:
-        chunk = Chunk(tp.partition, self._next.get(tp, records[0].offset), records)
-        self._next[tp] = records[-1].offset + 1
-        return chunk
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Watch over the partitions that are fetched here."""
+        if not self.consumer.is_chunked(tp):
+            super().verify_event_path(now, tp)
 
 
 class ChunkedConsumer(driver.Consumer):
-    """Faust's consumer, one message a fetched chunk."""
+    """Faust's consumer, one message a chunk."""
 
-    _thread: ChunkedThread
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._asked_at = monotonic()
 
     def _new_consumer_thread(self) -> ChunkedThread:
         return ChunkedThread(self, loop=self.loop, beacon=self.beacon)
@@ -98,71 +68,95 @@ class ChunkedConsumer(driver.Consumer):
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Seek every partition: the chunked ones to their owner's position, the others to the committed offset."""
         committed = await super().seek_to_committed()
-        owned = {tp for tp in self.assignment() if self._is_chunked(tp)}
+        owned = {tp for tp in self.assignment() if self.is_chunked(tp)}
         positions = await self._chunking.positions(owned)
-        await self._thread.seek_in_turn(positions)
+        for topic, reader in self._chunking.readers.items():
+            reader.assign({tp.partition: offset for tp, offset in positions.items() if tp.topic == topic})
         return {**committed, **positions}
 
-    async def _seek(self, partition: TP, offset: int) -> None:
-        await self._thread.seek_in_turn({partition: offset})
+    async def seek_back(self, tp: TP, offset: int) -> None:
+        """Read a chunked partition again from an offset; if it has just been lost, its new owner does."""
+        self._chunking.readers[tp.topic].seek(tp.partition, offset)
+        self._read_offset[tp] = offset - 1
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> RecordMap:  # noqa: ASYNC109
-        # Faust empties every agent's queue as the last step of a rebalance, after the seek: what is fetched in between
+        active = active_partitions or set()
+        fetched = {tp for tp in active if not self.is_chunked(tp)}
+        if fetched or monotonic() - self._asked_at > HEARTBEAT_SECONDS:
+            self._asked_at = monotonic()
+            return await super()._getmany(fetched or active, timeout if fetched else 0)
+        # Faust empties every agent's queue as the last step of a rebalance, after the seek: what is read in between
         # would be gone, and on a quiet topic nothing would come to show the hole.
-        active = {tp for tp in active_partitions or () if not (self.app.rebalancing and self._is_chunked(tp))}
-        if active:
-            return await super()._getmany(active, timeout)
-        await asyncio.sleep(POLL_SECONDS)
-        return {}
+        if self.app.rebalancing:
+            await asyncio.sleep(POLL_SECONDS)
+            return {}
+        return await self._read({tp.topic for tp in active})
+
+    async def _read(self, topics: set[str]) -> RecordMap:
+        readers = [self._chunking.readers[topic] for topic in topics if self._chunking.readers[topic].has_room()]
+        if not readers:
+            await asyncio.sleep(POLL_SECONDS / 20)
+            return {}
+        polls = {reader.polling(): reader for reader in readers}
+        done, _ = await asyncio.wait(polls, return_when=asyncio.FIRST_COMPLETED)
+        read: dict[TP, Any] = {}
+        for poll in done:
+            read |= await self._chunks(polls[poll])
+        return cast("RecordMap", read)
+
+    async def _chunks(self, reader: Reader) -> dict[TP, Chunk]:
+        try:
+            return {TP(reader.topic, chunk.partition): chunk for chunk in reader.chunks()}
+        except OutOfRange as error:
+            tp = TP(reader.topic, error.partition)
+            for position in (await self._chunking.positions({tp})).values():
+                await self.seek_back(tp, position)
+            return {}
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ASYNC109  # as Faust has it
-        """Yield the next records; what is fetched in a rebalance is dropped, and the seek at its end brings it back."""
+        """Yield the next records; what is read in a rebalance is dropped, and the seek at its end brings it back."""
         records, active = await self._wait_next_records(min(timeout, POLL_SECONDS))
         generation = self.app.consumer_generation_id
-        for tp, chunk in cast("Mapping[TP, Chunk]", records or {}).items():
+        for tp, given in cast("Mapping[TP, Any]", records or {}).items():
             if active is not None and tp not in active and tp not in self._buffered_partitions:
+                self.done(tp)
                 continue
-            for message in self._messages(tp, chunk):
+            for message in self._messages(tp, given):
                 if self.should_stop or not self.flow_active or generation != self.app.consumer_generation_id:
                     return
                 yield tp, message
 
-    def _messages(self, tp: TP, chunk: Chunk) -> list[ConsumerMessage]:
+    def _messages(self, tp: TP, given: Any) -> list[ConsumerMessage]:
+        if isinstance(given, Chunk):
+            return [self._as_message(tp, given)]
         self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
-        if not self._is_chunked(tp):
-            return [self._to_message(tp, record) for record in chunk.records]
-        message: Any = self._to_message(tp, chunk.records[-1])
-        message.key, message.value, message.headers = None, chunk, None
-        return [message]
+        return [self._to_message(tp, record) for record in given]
 
-    async def has_read_all(self, tp: TP) -> bool:
-        """Tell whether a partition has been fetched to the end the broker last told of; never while it is moving."""
-        future = asyncio.run_coroutine_threadsafe(self._has_read_all(tp), self._thread.thread_loop)
-        return await asyncio.wrap_future(future)
+    def _as_message(self, tp: TP, chunk: Chunk) -> ConsumerMessage:
+        at_seconds, last = chunk.run.times[-1] / 1000, chunk.run.offsets[-1]
+        generation, value = self.app.consumer_generation_id, cast("bytes", chunk)
+        return ConsumerMessage(*tp, last, at_seconds, 0, None, None, value, None, tp=tp, generation_id=generation)
 
-    async def _has_read_all(self, tp: TP) -> bool:
-        try:
-            consumer = self._thread._ensure_consumer()  # noqa: SLF001  # asking it through Faust waits for a fetch
-            highwater = consumer.highwater(tp)
-            return highwater is not None and await consumer.position(tp) >= highwater
-        except (ConsumerNotStarted, IllegalStateError):
-            return False
+    def done(self, tp: TP) -> None:
+        """Take note that a chunk has been worked on, or dropped; of other records nothing is noted."""
+        if self.is_chunked(tp):
+            self._chunking.readers[tp.topic].done()
 
-    async def seek_back(self, tp: TP, offset: int) -> None:
-        """Read a partition again from an offset; if it has just been lost, its new owner does."""
-        with suppress(IllegalStateError):
-            await self.seek(tp, offset)
+    def has_read_all(self, tp: TP, position: int) -> bool:
+        """Tell whether a chunked partition's log ends at a position; never while it is moving."""
+        return not self.app.rebalancing and self._chunking.readers[tp.topic].has_read_all(tp.partition, position)
 
-    def _is_chunked(self, tp: TP) -> bool:
-        return tp.topic in self._chunking.chunked
+    def is_chunked(self, tp: TP) -> bool:
+        """Tell whether a partition is read in chunks."""
+        return tp.topic in self._chunking.readers
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         # Between two chunks' last offsets there is always what Faust takes for a gap.
-        if not self._is_chunked(tp):
+        if not self.is_chunked(tp):
             await super()._add_gap(tp, offset_from, offset_to)
 
     def _new_offset(self, tp: TP) -> int | None:
-        if not self._is_chunked(tp):
+        if not self.is_chunked(tp):
             return super()._new_offset(tp)
         acked = self._acked[tp]
         if not acked:
@@ -172,13 +166,19 @@ class ChunkedConsumer(driver.Consumer):
         self._acked_index[tp].clear()
         return last + 1
 
+    async def on_stop(self) -> None:
+        """Stop the readers too."""
+        await super().on_stop()
+        for reader in self._chunking.readers.values():
+            await asyncio.to_thread(reader.close)
+
 
 class ChunkedTransport(driver.Transport):
     """Faust's Kafka transport with chunked consumption of some topics."""
 
     Consumer = ChunkedConsumer
 
-    def __init__(self, app: AppT, chunked: frozenset[str], positions: Positions) -> None:
+    def __init__(self, app: AppT, readers: Mapping[str, Reader], positions: Positions) -> None:
         super().__init__(app.conf.broker_consumer, app)
-        self.chunked = chunked
+        self.readers = readers
         self.positions = positions

@@ -11,7 +11,7 @@ from stream.cli.ask import Answer, NoAnswer
 from stream.domain.rules import RuleSet
 from stream.rules_file import Fault
 from stream.settings import PREFIX, Settings
-from stream.topics import TABLES, changelog_of, wanted
+from stream.topics import copartitioned_with_events, wanted
 
 FAR_BEHIND = 10_000
 """Records: a worker counts as many in about a second, so a standing lag of this size is no hiccup."""
@@ -60,16 +60,26 @@ def check_topics(settings: Settings, sizes: Mapping[str, int]) -> Check:
     """Judge whether the topics exist and a worker can run on them."""
     missing = [topic for topic in wanted(settings) if topic not in sizes]
     partitions = sizes.get(settings.events_topic)
-    copartitioned = [settings.tallies_topic, *(changelog_of(settings.app_id, table) for table in TABLES)]
+    copartitioned = copartitioned_with_events(settings)
     unfit = [topic for topic in copartitioned if partitions is not None and sizes.get(topic, partitions) != partitions]
     if unfit:
         what = f"{', '.join(f'{topic} has {sizes[topic]}' for topic in unfit)} partitions, {settings.events_topic} has"
-        mend = f"Set {PREFIX}APP_ID to a new name and delete {settings.tallies_topic}; state is rebuilt from the log."
+        mend = f"Set {PREFIX}APP_ID to a new name; state is rebuilt from the log."
         return Check("topics", State.FAIL, f"{what} {partitions}: they must be equal", mend)
     if missing:
         mend = "Nothing to do: a worker, or `presetwatch produce`, makes them."
         return Check("topics", State.WARN, f"missing: {', '.join(missing)}", mend)
     return Check("topics", State.OK, f"all there, {partitions} partitions")
+
+
+def check_state(faults: Sequence[str] | str) -> Check:
+    """Judge whether what is stored can be counted on; a text says why that could not be found out."""
+    if isinstance(faults, str):
+        return Check("state", State.WARN, f"not looked at: {faults}", "Mend what stands above and ask again.")
+    if not faults:
+        return Check("state", State.OK, "a worker can count on from what is stored")
+    what, _, mend = faults[0].rpartition(". ")
+    return Check("state", State.FAIL, f"{what} (and {len(faults) - 1} more)" if faults[1:] else what, mend)
 
 
 def check_lag(settings: Settings, cluster: Cluster) -> Check:

@@ -12,6 +12,7 @@ import typer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
+from confluent_kafka import KafkaException
 from rich.table import Table
 from rich.text import Text
 
@@ -25,19 +26,24 @@ from stream.cli.checks import (
     check_lag,
     check_rules,
     check_secret,
+    check_state,
     check_topics,
     check_worker,
 )
 from stream.cli.output import ExitCode, out, working, write_line
 from stream.cli.reach import administering, explain, quiet, reading, sizes_of_topics
-from stream.rules_file import read
+from stream.domain.rules import RuleSet
+from stream.inspection import faults_of_state
+from stream.rules_file import Fault, read
 from stream.settings import Settings, read_settings
+from stream.tables import RecoveryStalled
+from stream.topics import identify
 
 _SYMBOLS = {State.OK: ("✓", "green"), State.WARN: ("!", "yellow"), State.FAIL: ("✗", "bold red")}
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Write the checks as JSON.")] = False) -> None:
-    """Say what is wrong with settings, broker, topics, lag, rules, worker or secret, and how to mend it.
+    """Say what is wrong with settings, broker, topics, state, lag, rules, worker or secret, and how to mend it.
 
     Exits 0 when nothing failed (warnings are allowed), 3 when the broker is
     out of reach, else 1.
@@ -83,22 +89,42 @@ def examine() -> list[Check]:
     except ValueError as error:
         return [Check("settings", State.FAIL, str(error), "Mend it in the environment or in .env.")]
     path = given.rules_path(settings)
+    rules = read(path, settings.pane)
     return [
         Check("settings", State.OK, "sound"),
-        *_examine_broker(settings),
-        check_rules(str(path), read(path, settings.pane)),
+        *_examine_broker(settings, rules),
+        check_rules(str(path), rules),
         check_worker(str(web_url(settings)), ask(settings, "/readyz")),
         check_secret(settings),
     ]
 
 
-def _examine_broker(settings: Settings) -> list[Check]:
+def _examine_broker(settings: Settings, rules: RuleSet | Sequence[Fault]) -> list[Check]:
     try:
         with quiet():
             cluster = asyncio.run(_look_at(settings))
     except (KafkaError, TimeoutError) as error:
         return [check_broker(settings, explain(error))]
-    return [check_broker(settings, cluster), check_topics(settings, cluster.sizes), check_lag(settings, cluster)]
+    topics = check_topics(settings, cluster.sizes)
+    return [
+        check_broker(settings, cluster),
+        topics,
+        check_state(_faults_of_state(settings, rules, topics, cluster)),
+        check_lag(settings, cluster),
+    ]
+
+
+def _faults_of_state(
+    settings: Settings, rules: RuleSet | Sequence[Fault], topics: Check, cluster: Cluster
+) -> Sequence[str] | str:
+    if topics.state is not State.OK:
+        return "the topics are not as they must be"
+    if not isinstance(rules, RuleSet):
+        return "the rules file has faults"
+    try:
+        return faults_of_state(settings, rules, identify(settings, cluster.sizes[settings.events_topic]))
+    except (KafkaException, RecoveryStalled) as error:
+        return str(error)
 
 
 async def _look_at(settings: Settings) -> Cluster:

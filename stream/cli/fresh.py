@@ -17,7 +17,7 @@ from stream.local.lock import hold_lock
 from stream.settings import Settings
 from stream.topics import wanted
 
-NAMES = ("app_id", "events_topic", "rejected_topic", "tallies_topic", "alerts_topic")
+NAMES = ("app_id", "events_topic", "rejected_topic", "alerts_topic")
 _LOCK = "lock"
 
 

@@ -9,14 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from schemas.alert import AlertEvent
 from stream.cli.lines import Chunked, read_lines
 from stream.cli.output import Tell
 from stream.domain.causes import Causes
-from stream.domain.counting import Batch
 from stream.domain.replay import Replay, Replayed
 from stream.domain.routing import partition_of, record_key
 from stream.domain.rules import RuleSet
+from stream.domain.sources import Batch
 from stream.policies import counting_policy, deciding_policy
 from stream.settings import Settings
 
@@ -37,9 +36,8 @@ class Metered(Replay):
         sources = partitions or settings.partitions
         return cls(counting_policy(settings, rules), deciding_policy(settings, rules, causes, sources), causes)
 
-    def _apply(self, partition: int, batch: Batch) -> Iterator[AlertEvent]:
+    def _note(self, batch: Batch) -> None:
         self.meters.update(batch.meters)
-        yield from super()._apply(partition, batch)
 
 
 def read_records(bodies: Chunked, partitions: int, tell: Tell) -> Iterator[Replayed]:

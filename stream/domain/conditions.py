@@ -1,14 +1,15 @@
 """What each kind of rule says about a preset at a tick, and the numbers it says it by.
 
-Law: a condition reads only what was decided before the tick. One function per kind, listed in `CONDITIONS`.
+Law: a condition reads only what was decided before the tick. One class per kind, listed in `CONDITIONS`; a signal is
+asked for at every tick and costs a look at rolling sums, evidence only when an alert moves.
 """
 
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
-from stream.domain.alerting import Reading, Signal
+from stream.domain.alerting import Signal
 from stream.domain.panes import pane_start
 from stream.domain.rates import wilson
 from stream.domain.recency import Recency
@@ -16,6 +17,22 @@ from stream.domain.rules import ConsecutiveRule, Rule, SilenceRule, ThresholdRul
 from stream.domain.tally import Cell
 
 Counts = Mapping[Cell, int]
+
+Counted = Callable[[str], bool]
+"""Tells whether a failure of this reason is an error to the rule."""
+
+
+class Sum(NamedTuple):
+    """Jobs of a window as one rule counts them: failures it leaves out still count in the total."""
+
+    errors: int
+    total: int
+
+
+def sum_counts(counts: Counts, counted: Counted) -> Sum:
+    """Return the jobs of a window as a rule counts them."""
+    errors = sum(count for cell, count in counts.items() if cell.reason and counted(cell.reason))
+    return Sum(errors, sum(counts.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +43,10 @@ class Sight:
     pane_ms: int
     closed: Counts
     """Jobs of the pane that has just closed."""
-    windows: Mapping[int, Counts]
-    """Rolling sums by window length in milliseconds."""
+    sum_over: Callable[[ThresholdRule], Sum]
+    """Jobs of a rule's window, as it counts them."""
+    counts_since: Callable[[int], Counts]
+    """Jobs of the panes that start at an instant or later, up to the tick."""
     recency: Recency
     last_job_ms: int
     """The newest job that counted, or the start of the watch; epoch milliseconds, -1 while there is neither."""
@@ -35,76 +54,92 @@ class Sight:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A condition's reading with its evidence: the jobs in a window, and the threshold they were held against."""
+    """A condition's evidence: the jobs of a window, and the threshold they were held against."""
 
-    reading: Reading
     window_start_ms: int
     counts: Counts
     threshold: float | int
 
 
-Counted = Callable[[str], bool]
-"""Tells whether a failure of this reason is an error to the rule."""
+class Condition(Protocol):
+    """One kind of rule."""
+
+    def signal(self, rule: Any, sight: Sight, counted: Counted) -> Signal:
+        """Return what the rule says."""
+        ...
+
+    def has_data(self, rule: Any, sight: Sight) -> bool:
+        """Tell whether there was anything to go by; else the last signal stands."""
+        ...
+
+    def find(self, rule: Any, sight: Sight, counted: Counted) -> Finding:
+        """Return the numbers it says it by."""
+        ...
 
 
-@dataclass(frozen=True, slots=True)
-class Sum:
-    """Jobs of a window as one rule counts them: failures it leaves out still count in the total."""
+class _Threshold:
+    """Holds a window's error rate, or its lower bound, against the rule's threshold."""
 
-    errors: int
-    finished: int
-    total: int
+    def signal(self, rule: ThresholdRule, sight: Sight, counted: Counted) -> Signal:
+        errors, total = sight.sum_over(rule)
+        if not total:
+            return Signal.CLEAR
+        rate = errors / total
+        # The bound lies below the rate, so that it is only worth computing where the rate itself is too high.
+        if rate > rule.error_rate and total >= rule.min_jobs and _is_proven(rule, errors, total):
+            return Signal.BREACH
+        return Signal.CLEAR if rate < rule.resolve_below else Signal.ELEVATED
 
+    def has_data(self, rule: ThresholdRule, sight: Sight) -> bool:
+        return sight.sum_over(rule).total > 0
 
-def sum_counts(counts: Counts, counted: Counted) -> Sum:
-    """Return the jobs of a window as a rule counts them."""
-    errors = sum(count for cell, count in counts.items() if cell.reason and counted(cell.reason))
-    finished = sum(count for cell, count in counts.items() if not cell.reason)
-    return Sum(errors, finished, sum(counts.values()))
-
-
-def threshold(rule: ThresholdRule, sight: Sight, counted: Counted) -> Finding:
-    """Hold a window's error rate, or its lower bound, against the rule's threshold."""
-    counts = sight.windows[rule.window_ms]
-    jobs = sum_counts(counts, counted)
-    reading = Reading(_threshold_signal(rule, jobs), has_data=jobs.total > 0)
-    return Finding(reading, sight.at_ms - rule.window_ms, counts, rule.error_rate)
+    def find(self, rule: ThresholdRule, sight: Sight, counted: Counted) -> Finding:
+        start_ms = sight.at_ms - rule.window_ms
+        return Finding(start_ms, sight.counts_since(start_ms), rule.error_rate)
 
 
-def _threshold_signal(rule: ThresholdRule, jobs: Sum) -> Signal:
-    if not jobs.total:
-        return Signal.CLEAR
-    rate = jobs.errors / jobs.total
-    proven = wilson(jobs.errors, jobs.total, rule.confidence)[0] if rule.confidence else rate
-    if jobs.total >= rule.min_jobs and proven > rule.error_rate:
-        return Signal.BREACH
-    return Signal.CLEAR if rate < rule.resolve_below else Signal.ELEVATED
+def _is_proven(rule: ThresholdRule, errors: int, total: int) -> bool:
+    return not rule.confidence or wilson(errors, total, rule.confidence)[0] > rule.error_rate
 
 
-def consecutive(rule: ConsecutiveRule, sight: Sight, counted: Counted) -> Finding:
-    """Ask whether the newest jobs have all failed; failures the rule leaves out neither count nor break the run."""
-    failures, has_data = sight.recency.newest(counted, rule.errors), bool(sight.closed)
-    if len(failures) < rule.errors:
-        return Finding(Reading(Signal.CLEAR, has_data), sight.at_ms - sight.pane_ms, sight.closed, rule.errors)
-    counts = {Cell("", reason): count for reason, count in Counter(reason for _, reason in failures).items()}
-    return Finding(Reading(Signal.BREACH, has_data), pane_start(failures[0][0], sight.pane_ms), counts, rule.errors)
+class _Consecutive:
+    """Asks whether the newest jobs have all failed; failures the rule leaves out neither count nor break the run."""
+
+    def signal(self, rule: ConsecutiveRule, sight: Sight, counted: Counted) -> Signal:
+        failures = sight.recency.failures
+        if not failures or sum(map(len, failures.values())) < rule.errors:
+            return Signal.CLEAR
+        run = sight.recency.newest(counted, rule.errors)
+        return Signal.BREACH if len(run) >= rule.errors else Signal.CLEAR
+
+    def has_data(self, rule: ConsecutiveRule, sight: Sight) -> bool:
+        return bool(sight.closed)
+
+    def find(self, rule: ConsecutiveRule, sight: Sight, counted: Counted) -> Finding:
+        run = sight.recency.newest(counted, rule.errors)
+        if len(run) < rule.errors:
+            return Finding(sight.at_ms - sight.pane_ms, sight.closed, rule.errors)
+        counts = {Cell("", reason): count for reason, count in Counter(reason for _, reason in run).items()}
+        return Finding(pane_start(run[0][0], sight.pane_ms), counts, rule.errors)
 
 
-def silence(rule: SilenceRule, sight: Sight, counted: Counted) -> Finding:
-    """Hold the time since the last job against the rule's patience."""
-    silent = 0 <= sight.last_job_ms <= sight.at_ms - rule.after_ms
-    start_ms = pane_start(sight.last_job_ms, sight.pane_ms) if silent else sight.at_ms - sight.pane_ms
-    counts: Counts = {} if silent else sight.closed
-    return Finding(Reading(Signal.BREACH if silent else Signal.CLEAR), start_ms, counts, rule.after_ms // 1000)
+class _Silence:
+    """Holds the time since the last job against the rule's patience."""
+
+    def signal(self, rule: SilenceRule, sight: Sight, counted: Counted) -> Signal:
+        return Signal.BREACH if 0 <= sight.last_job_ms <= sight.at_ms - rule.after_ms else Signal.CLEAR
+
+    def has_data(self, rule: SilenceRule, sight: Sight) -> bool:
+        return True
+
+    def find(self, rule: SilenceRule, sight: Sight, counted: Counted) -> Finding:
+        if self.signal(rule, sight, counted) is Signal.BREACH:
+            return Finding(pane_start(sight.last_job_ms, sight.pane_ms), {}, rule.after_ms // 1000)
+        return Finding(sight.at_ms - sight.pane_ms, sight.closed, rule.after_ms // 1000)
 
 
-CONDITIONS: Mapping[type[Rule], Callable[[Any, Sight, Counted], Finding]] = {
-    ThresholdRule: threshold,
-    ConsecutiveRule: consecutive,
-    SilenceRule: silence,
+CONDITIONS: Mapping[type[Rule], Condition] = {
+    ThresholdRule: _Threshold(),
+    ConsecutiveRule: _Consecutive(),
+    SilenceRule: _Silence(),
 }
-
-
-def find(rule: Rule, sight: Sight, counted: Counted) -> Finding:
-    """Return what a rule says at a tick."""
-    return CONDITIONS[type(rule)](rule, sight, counted)

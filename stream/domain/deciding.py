@@ -6,61 +6,24 @@ repeated or interleaved. A preset with empty windows and nothing pending sleeps,
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from schemas.alert import AlertEvent
-from schemas.tally import TallyMessage
-from stream.domain.alerting import Alert, Phase, observe
-from stream.domain.causes import Party
-from stream.domain.conditions import Counted, Sight, find
-from stream.domain.evidence import WHOLE_TOPIC, Change, describe
-from stream.domain.packing import unpack
+from stream.domain.alerting import Alert, Phase, Reading, Signal, Trigger, observe
+from stream.domain.clocks import Clocks
+from stream.domain.conditions import Sight
+from stream.domain.evidence import WHOLE_TOPIC, Change, describe, resolve_removed
+from stream.domain.packing import PackedTally, unpack
 from stream.domain.panes import HOUR_MS, next_boundary, pane_start
 from stream.domain.preset import FORGET_AFTER_MS, Preset, Stamped
-from stream.domain.rules import Rule, RuleSet, SilenceRule, ThresholdRule
 from stream.domain.tally import ALL_PRESETS
+from stream.domain.watching import DecidingPolicy, Watched
 
-BLOCK_PANES = 30
-"""Panes in one stored row: few enough to rewrite every second, many enough that three days are 864 rows."""
+QUIET = Alert()
 
 RESOLVED_KEPT = 50
 """Alerts that have resolved and can still be asked for, per partition."""
-
-
-@dataclass(frozen=True)
-class DecidingPolicy:
-    """The settings that decide when an alert fires. Times in milliseconds."""
-
-    rules: RuleSet
-    party_of: Callable[[str], Party]
-    sources: int
-    pane_ms: int = 10_000
-    retention_ms: int = 24 * HOUR_MS
-
-    def __post_init__(self) -> None:
-        # Both are asked for at every tick; presets are bounded, and the cache more so.
-        object.__setattr__(self, "rules_for", lru_cache(maxsize=4096)(self.rules_for))
-        object.__setattr__(self, "counted_by", lru_cache(maxsize=1024)(self.counted_by))
-
-    def block_of(self, start_ms: int) -> int:
-        """Return the start of the block of panes that is stored as one row, in epoch milliseconds."""
-        return pane_start(start_ms, BLOCK_PANES * self.pane_ms)
-
-    def rules_for(self, preset: str) -> tuple[Rule, ...]:
-        """Return the rules that watch a preset, or the topic as a whole, by name: the order of events at one tick."""
-        rules = self.rules.whole_topic if preset == ALL_PRESETS else self.rules.matching(preset)
-        return tuple(sorted(rules, key=lambda rule: rule.name))
-
-    def windows_for(self, preset: str) -> frozenset[int]:
-        """Return the lengths of the windows that a preset's rules sum over, in milliseconds."""
-        return frozenset(rule.window_ms for rule in self.rules_for(preset) if isinstance(rule, ThresholdRule))
-
-    def counted_by(self, rule: Rule) -> Counted:
-        """Return the function that tells which failures are errors to a rule."""
-        parties, reasons = set(getattr(rule, "parties", ())), set(getattr(rule, "reasons", ()))
-        return lambda reason: (not parties or self.party_of(reason) in parties) and (not reasons or reason in reasons)
 
 
 @dataclass(slots=True)
@@ -70,20 +33,28 @@ class Board:
     policy: DecidingPolicy
     watches_topic: bool = False
     """Whether this partition decides on the topic as a whole."""
-    watermarks: dict[int, int] = field(default_factory=dict)
+    clocks: Clocks = field(init=False)
     presets: dict[str, Preset] = field(default_factory=dict)
     tick_ms: int | None = None
     newest_pane_ms: int = -1
+    forgot_at_ms: int = 0
+    restored: tuple[str, ...] = ()
+    """Presets whose alerts may be those of rules that are gone."""
     changed_blocks: set[tuple[str, int]] = field(default_factory=set)
     changed_presets: set[str] = field(default_factory=set)
     resolved: deque[AlertEvent] = field(default_factory=lambda: deque(maxlen=RESOLVED_KEPT))
 
-    def merge(self, message: TallyMessage) -> None:
+    def __post_init__(self) -> None:
+        self.clocks = Clocks(self.policy.sources)
+
+    def merge(self, message: PackedTally) -> None:
         """Take in one message; nothing is decided yet."""
+        source = message.source_partition
         if message.watermark_ms is not None:
-            known = self.watermarks.get(message.source_partition, message.watermark_ms)
-            self.watermarks[message.source_partition] = max(known, message.watermark_ms)
+            self.clocks.pass_time(source, message.watermark_ms, message.waits_for)
         if message.preset is None:
+            if source >= self.policy.sources:
+                self.clocks.count_forwarded(source - self.policy.sources, message.offset + 1)
             return
         preset = self.preset(message.preset)
         preset.catch_up(self.tick_ms)
@@ -91,7 +62,7 @@ class Board:
             if counts.start_ms < self.oldest_retained():
                 continue
             stamped = Stamped(message.offset, unpack(counts))
-            if preset.take(counts.start_ms, message.source_partition, stamped):
+            if preset.take(counts.start_ms, source, stamped):
                 self._note(message.preset, preset, counts.start_ms)
 
     def _note(self, name: str, preset: Preset, start_ms: int) -> None:
@@ -103,9 +74,8 @@ class Board:
 
     def clock_ms(self) -> int | None:
         """Return the newest tick that every source partition has reached, in epoch milliseconds."""
-        if len(self.watermarks) < self.policy.sources:
-            return None
-        return pane_start(min(self.watermarks.values()), self.policy.pane_ms)
+        now_ms = self.clocks.now_ms()
+        return None if now_ms is None else pane_start(now_ms, self.policy.pane_ms)
 
     def decide(self) -> Iterator[AlertEvent]:
         """Decide every tick the clock has passed, in order; ticks at which nothing can change are passed over."""
@@ -113,11 +83,29 @@ class Board:
         if clock_ms is None or (self.tick_ms is not None and clock_ms <= self.tick_ms):
             return
         self._watch_topic(clock_ms)
+        yield from self._resolve_removed(clock_ms)
         while due := self._due(clock_ms):
             for name in due:
                 yield from self._decide_preset(name)
-        self._forget(clock_ms)
         self.tick_ms = clock_ms
+
+    def _resolve_removed(self, at_ms: int) -> Iterator[AlertEvent]:
+        """End the alerts of rules that were there before a restart and are gone."""
+        restored, self.restored = self.restored, ()
+        for name in restored:
+            preset = self.presets[name]
+            gone = preset.alerts.keys() - {watched.rule.name for watched in self.policy.watched_by(name)}
+            for rule in sorted(gone):
+                del preset.alerts[rule]
+                self.changed_presets.add(name)
+                if rule in preset.fired:
+                    event = self._removed(preset, preset.fired[rule], at_ms)
+                    self._keep(preset, event)
+                    yield event
+
+    def _removed(self, preset: Preset, fired: AlertEvent, at_ms: int) -> AlertEvent:
+        counts = preset.decided_between(at_ms - (fired.window_end - fired.window_start), at_ms)
+        return resolve_removed(fired, at_ms, counts, self.policy.party_of)
 
     def _due(self, clock_ms: int) -> list[str]:
         due = [(preset.due_ms, name) for name, preset in self.presets.items() if preset.due_ms is not None]
@@ -135,30 +123,49 @@ class Board:
 
     def _decide_preset(self, name: str) -> Iterator[AlertEvent]:
         preset = self.presets[name]
-        at_ms = preset.due_ms or 0
-        alerts = dict(preset.alerts)
-        sight = preset.close_pane(at_ms)
-        for rule in self._rules(name):
-            yield from self._decide_rule(name, preset, rule, sight)
-        preset.due_ms = self._next_due(name, preset, at_ms)
-        if sight.closed or alerts != preset.alerts:
+        sight = self._close(preset, preset.due_ms or 0)
+        before = dict(preset.alerts)
+        for watched in self.policy.watched_by(name):
+            alert = before.get(watched.rule.name, QUIET)
+            signal = watched.condition.signal(watched.rule, sight, watched.counted)
+            if signal is Signal.BREACH or alert.phase is not Phase.INACTIVE:
+                yield from self._observe(name, watched, signal, sight)
+        preset.due_ms = self._next_due(name, preset, sight.at_ms)
+        if sight.closed or before != preset.alerts:
             self.changed_presets.add(name)
 
-    def _decide_rule(self, name: str, preset: Preset, rule: Rule, sight: Sight) -> Iterator[AlertEvent]:
-        finding = find(rule, sight, self._counted(rule))
-        before = preset.alerts.get(rule.name, Alert())
-        after, moved_by = observe(before, finding.reading, rule, sight.at_ms)
+    def _close(self, preset: Preset, at_ms: int) -> Sight:
+        closed, windows, window_of = preset.close_pane(at_ms), preset.windows, self.policy.window_of
+        return Sight(
+            at_ms,
+            preset.pane_ms,
+            closed,
+            lambda rule: windows.sums[window_of[rule.name]],
+            lambda start_ms: preset.decided_between(start_ms, at_ms),
+            preset.recency,
+            preset.last_job_ms,
+        )
+
+    def _observe(self, name: str, watched: Watched, signal: Signal, sight: Sight) -> Iterator[AlertEvent]:
+        preset, rule = self.presets[name], watched.rule
+        before = preset.alerts.get(rule.name, QUIET)
+        reading = Reading(signal, watched.condition.has_data(rule, sight))
+        after, moved_by = observe(before, reading, rule, sight.at_ms)
         preset.alerts[rule.name] = after
         if moved_by is None or Phase.FIRING not in (before.phase, after.phase):
             return
         started_at_ms = before.started_at_ms if after.started_at_ms is None else after.started_at_ms
-        # A run of failures may be longer than panes are kept: what is named must not depend on when they were dropped.
-        start_ms = max(finding.window_start_ms, sight.at_ms - self.policy.retention_ms)
-        jobs = preset.newest_failures(start_ms, sight.at_ms, self._counted(rule))
-        change = Change(rule, name, moved_by, started_at_ms or sight.at_ms, sight.at_ms, finding, jobs)
-        event = describe(change, self._counted(rule), self.policy.party_of)
+        change = self._change(name, watched, moved_by, started_at_ms or sight.at_ms, sight)
+        event = describe(change, watched.counted, self.policy.party_of)
         self._keep(preset, event)
         yield event
+
+    def _change(self, name: str, watched: Watched, moved_by: Trigger, started_at_ms: int, sight: Sight) -> Change:
+        finding = watched.condition.find(watched.rule, sight, watched.counted)
+        # A run of failures may be longer than panes are kept: what is named must not depend on when they were dropped.
+        start_ms = max(finding.window_start_ms, sight.at_ms - self.policy.retention_ms)
+        jobs = self.presets[name].newest_failures(start_ms, sight.at_ms, watched.counted)
+        return Change(watched.rule, name, moved_by, started_at_ms, sight.at_ms, finding, jobs)
 
     def _keep(self, preset: Preset, event: AlertEvent) -> None:
         if event.resolve_reason is None:
@@ -170,33 +177,50 @@ class Board:
     def _next_due(self, name: str, preset: Preset, at_ms: int) -> int | None:
         pane_ms = self.policy.pane_ms
         due = [preset.ahead[0] + pane_ms] if preset.ahead else []
-        if any(preset.windows.values()):
+        if not preset.windows.is_empty() or self._has_waiting(name, preset):
             due.append(at_ms + pane_ms)
-        for rule in self._rules(name):
-            if preset.alerts.get(rule.name, Alert()).is_waiting(rule):
-                due.append(at_ms + pane_ms)
-            if isinstance(rule, SilenceRule) and preset.last_job_ms >= 0:
-                due.append(next_boundary(preset.last_job_ms + rule.after_ms, pane_ms))
+        if preset.last_job_ms >= 0:
+            silences = self.policy.silences_for(name)
+            due += [next_boundary(preset.last_job_ms + after_ms, pane_ms) for after_ms in silences]
         return min((at for at in due if at > at_ms), default=None)
+
+    def _has_waiting(self, name: str, preset: Preset) -> bool:
+        watched = self.policy.watched_by(name) if preset.alerts else ()
+        return any(preset.alerts.get(rule.name, QUIET).is_waiting(rule) for rule, _, _ in watched)
 
     def oldest_retained(self) -> int:
         """Return the start of the oldest pane that is kept, in epoch milliseconds."""
         return 0 if self.tick_ms is None else self.tick_ms - self.policy.retention_ms
 
-    def _forget(self, clock_ms: int) -> None:
-        """Once an hour, drop expired panes and presets that nothing is left of."""
-        if self.tick_ms is not None and self.tick_ms // HOUR_MS == clock_ms // HOUR_MS:
+    def forget(self) -> None:
+        """Once an hour, drop expired panes and presets that nothing is left of; changes no decision.
+
+        To be called when all rows have been written: a restart decides again what was decided since, and needs the
+        panes that had not expired then.
+        """
+        if self.tick_ms is None or self.tick_ms // HOUR_MS == self.forgot_at_ms // HOUR_MS:
             return
+        self.forgot_at_ms = self.tick_ms
         for name, preset in list(self.presets.items()):
-            expired = preset.expire(clock_ms - self.policy.retention_ms)
+            expired = preset.expire(self.oldest_retained())
             self.changed_blocks.update((name, self.policy.block_of(start)) for start in expired)
-            if self._is_gone(name, preset, clock_ms):
+            if self._is_gone(name, preset, self.tick_ms):
                 del self.presets[name]
                 self.changed_presets.add(name)
 
     def _is_gone(self, name: str, preset: Preset, clock_ms: int) -> bool:
         idle = preset.due_ms is None and not preset.panes and not preset.has_open_alert()
         return idle and name != ALL_PRESETS and preset.last_job_ms < clock_ms - FORGET_AFTER_MS
+
+    def has_changed(self) -> bool:
+        """Tell whether rows are to be written; what was just forgotten is, too."""
+        return bool(self.changed_blocks or self.changed_presets)
+
+    def change_all(self) -> None:
+        """Have every row written again."""
+        self.changed_presets.update(self.presets)
+        for name, preset in self.presets.items():
+            self.changed_blocks.update((name, self.policy.block_of(start)) for start in preset.panes)
 
     def preset(self, name: str) -> Preset:
         """Return a preset's state, new if there was none."""
@@ -208,14 +232,9 @@ class Board:
 
     def resume(self) -> None:
         """Derive what rows do not hold, after the rest was restored."""
+        self.restored = tuple(sorted(self.presets))
         for name, preset in self.presets.items():
             preset.catch_up(self.tick_ms)
             preset.ahead = sorted(start for start in preset.panes if start >= (preset.decided_to_ms or 0))
             preset.open_windows(self.policy.windows_for(name))
             preset.due_ms = self._next_due(name, preset, preset.decided_to_ms or 0)
-
-    def _rules(self, name: str) -> tuple[Rule, ...]:
-        return self.policy.rules_for(name)
-
-    def _counted(self, rule: Rule) -> Counted:
-        return self.policy.counted_by(rule)

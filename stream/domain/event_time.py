@@ -8,6 +8,10 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 from math import isfinite
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 MAX_AHEAD_MS = 5 * 60_000
 """Clocks disagree by minutes; what is further ahead would drag the watermark into the future."""
@@ -99,3 +103,13 @@ def _judge(time: EventTime, record_ms: int | None) -> EventTime | NoTime:
     if time.at_ms < earliest:
         return NoTime(TimeQuality.ANCIENT)
     return time if time.at_ms <= latest else NoTime(TimeQuality.FUTURE)
+
+
+def usual_times(sent: NDArray[np.float64], record_ms: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """Return times in epoch milliseconds from seconds, and which of them `clean` would call `ok`."""
+    in_seconds = (sent > 0) & (sent <= MILLISECONDS_ABOVE)
+    at_ms = (np.where(in_seconds, sent, 0) * 1000 + 0.5).astype(np.int64)
+    is_dated = (record_ms >= EARLIEST_MS) & (record_ms <= LATEST_MS)
+    earliest = np.where(is_dated, record_ms - MAX_BEHIND_MS, EARLIEST_MS)
+    latest = np.where(is_dated, record_ms + MAX_AHEAD_MS, LATEST_MS)
+    return at_ms, in_seconds & (at_ms >= earliest) & (at_ms <= latest)

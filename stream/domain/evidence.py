@@ -85,7 +85,7 @@ def describe(change: Change, counted: Counted, party_of: Callable[[str], Party])
         window_start=finding.window_start_ms,
         window_end=change.at_ms,
         errors=jobs.errors,
-        finished=jobs.finished,
+        finished=finished_in(finding.counts),
         total=jobs.total,
         error_rate=rates.rate,
         error_rate_low=rates.low,
@@ -98,6 +98,37 @@ def describe(change: Change, counted: Counted, party_of: Callable[[str], Party])
         labels=dict(rule.labels),
         annotations=annotate(change, jobs, rates),
     )
+
+
+def resolve_removed(fired: AlertEvent, at_ms: int, counts: Counts, party_of: Callable[[str], Party]) -> AlertEvent:
+    """Return the event that ends an alert whose rule is gone; `counts` are the jobs of a window as long as it had."""
+    jobs, reasons = sum_counts(counts, bool), count_reasons(counts, bool)
+    rates = rated(jobs.errors, jobs.total)
+    return fired.model_copy(
+        update={
+            "id": f"{fired.episode}-2",
+            "sequence": 2,
+            "kind": "resolved",
+            "resolve_reason": "rule_removed",
+            "at": at_ms,
+            "window_start": at_ms - (fired.window_end - fired.window_start),
+            "window_end": at_ms,
+            "errors": jobs.errors,
+            "finished": finished_in(counts),
+            "total": jobs.total,
+            "error_rate": rates.rate,
+            "error_rate_low": rates.low,
+            "error_rate_high": rates.high,
+            "reasons": reasons,
+            "parties": count_parties(reasons, party_of),
+            "sample_jobs": (),
+        }
+    )
+
+
+def finished_in(counts: Counts) -> int:
+    """Return the jobs of a window that did not fail."""
+    return sum(count for cell, count in counts.items() if not cell.reason)
 
 
 def count_reasons(counts: Counts, counted: Counted) -> dict[str, int]:
@@ -124,7 +155,7 @@ def annotate(change: Change, jobs: Sum, rates: Rated) -> dict[str, str]:
         "rule": change.rule.name,
         "severity": change.rule.severity,
         "errors": jobs.errors,
-        "finished": jobs.finished,
+        "finished": finished_in(change.finding.counts),
         "total": jobs.total,
         "error_rate": rates.rate,
         "error_rate_low": rates.low,

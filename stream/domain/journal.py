@@ -1,37 +1,34 @@
-"""The journal of one source partition: the records that decide what was counted and where reading resumes.
+"""The journal of one source: the records that decide what was counted and where reading resumes.
 
 Law: a batch takes effect by exactly one journal record. The state is the fold of the records in source order; a record
 that starts below the position reached is a leftover and changes nothing; one that starts beyond it is a hole, and
 nothing is counted past a hole.
 
-A record is one line of JSON (offsets, watermark, tallies), a newline, and the counted jobs packed in 20 bytes each: a
-digest, then the hour and the outcome as one number.
+A record is one line of JSON (offsets, watermark, tallies), a newline, and the counted jobs in 20 bytes each: their
+names, then their notes.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from struct import Struct
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+import msgspec
 
-from schemas.tally import PaneCounts
-from stream.domain.counting import Batch, SourceState
-from stream.domain.dedupe import DIGEST_BYTES, Remembered
-from stream.domain.packing import pack, unpack
+from stream.domain.dedupe import JOB_BYTES, joined, pack_jobs, unpack_jobs
+from stream.domain.packing import PackedPane, pack, unpack
 from stream.domain.panes import HOUR_MS
+from stream.domain.sources import Batch, SourceState
+from stream.domain.tally import Tally
 
-JOB = Struct(f">{DIGEST_BYTES}sI")
 
-
-class _Header(BaseModel):
-    model_config = ConfigDict(frozen=True, populate_by_name=True, serialize_by_alias=True)
-
-    version: Literal[1] = Field(alias="v")
+class _Header(msgspec.Struct, frozen=True, omit_defaults=True):
+    v: Literal[1]
     first: int
     last: int
     watermark_ms: int | None = None
-    tallies: dict[str, tuple[PaneCounts, ...]] = {}
+    tallies: dict[str, tuple[PackedPane, ...]] = {}
+    source: str = ""
+    forwarded_to: dict[int, int] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,51 +47,69 @@ class Hole:
     found: int
 
 
-def record_key(partition: int, batch: Batch) -> bytes:
-    """Return a batch's journal key. Passing time overwrites one record, so an idle topic does not grow its journal."""
-    return b"%d:%s" % (partition, b"time" if batch.last < batch.first else b"%020d" % batch.first)
+def own_chain(partition: int) -> bytes:
+    """Return the name of the chain of batches of a partition's own records."""
+    return b"%d" % partition
 
 
-def encode(batch: Batch) -> bytes:
-    """Return a batch as a journal record's value."""
-    header = _Header(
-        version=1, first=batch.first, last=batch.last, watermark_ms=batch.watermark_ms, tallies=_by_preset(batch)
-    )
-    jobs = b"".join(JOB.pack(job, known.hour << 1 | known.failed) for job, known in batch.jobs.items())
-    return header.model_dump_json(exclude_defaults=True).encode() + b"\n" + jobs
+def forwarded_chain(partition: int) -> bytes:
+    """Return the name of the chain of batches of records that were forwarded to a partition."""
+    return b"%d/forwarded" % partition
+
+
+def chain_of(key: bytes) -> bytes:
+    """Return the name of the chain that a journal key belongs to."""
+    return key.partition(b":")[0]
+
+
+def record_key(chain: bytes, batch: Batch, writer: bytes = b"") -> bytes:
+    """Return a batch's journal key, which no other writer uses.
+
+    Passing time overwrites one record, so an idle topic does not grow its journal.
+    """
+    return b"%s:%s:%s" % (chain, b"time" if batch.last < batch.first else b"%020d" % batch.first, writer)
+
+
+def encode(batch: Batch, source: str = "") -> bytes:
+    """Return a batch as a journal record's value; `source` is the id of the topic that was counted."""
+    header = _Header(1, batch.first, batch.last, batch.watermark_ms, _by_preset(batch), source, batch.forwarded_to)
+    return msgspec.json.encode(header) + b"\n" + pack_jobs(batch.jobs)
 
 
 def decode(key: bytes, value: bytes) -> Batch | Corrupt:
     """Return the batch in a journal record's value."""
     line, _, packed = value.partition(b"\n")
     try:
-        header = _Header.model_validate_json(line)
-    except ValidationError as error:
-        return Corrupt(key, f"its header does not fit: {error.errors()[0]['msg']}")
-    if len(packed) % JOB.size:
-        return Corrupt(key, f"its {len(packed)} bytes of jobs are not a multiple of {JOB.size}")
-    batch = Batch(header.first, header.last, header.watermark_ms, jobs=dict(_unpack_jobs(packed)))
+        header = msgspec.json.decode(line, type=_Header)
+    except msgspec.MsgspecError as error:
+        return Corrupt(key, f"its header does not fit: {error}")
+    if len(packed) % JOB_BYTES:
+        return Corrupt(key, f"its {len(packed)} bytes of jobs are not a multiple of {JOB_BYTES}")
+    batch = Batch(header.first, header.last, header.watermark_ms, jobs=unpack_jobs(packed))
+    batch.forwarded_to = header.forwarded_to
     batch.tallies = {
         (preset, counts.start_ms): unpack(counts) for preset, panes in header.tallies.items() for counts in panes
     }
     return batch
 
 
-def _by_preset(batch: Batch) -> dict[str, tuple[PaneCounts, ...]]:
-    grouped: dict[str, tuple[PaneCounts, ...]] = {}
-    for (preset, start), tally in sorted(batch.tallies.items(), key=lambda item: item[0]):
-        grouped[preset] = (*grouped.get(preset, ()), pack(start, tally))
-    return grouped
+def _by_preset(batch: Batch) -> dict[str, tuple[PackedPane, ...]]:
+    grouped: dict[str, list[PackedPane]] = {}
+    for preset, start in sorted(batch.tallies):
+        grouped.setdefault(preset, []).append(pack(start, batch.tallies[preset, start]))
+    return {preset: tuple(panes) for preset, panes in grouped.items()}
 
 
-def _unpack_jobs(packed: bytes) -> Iterator[tuple[bytes, Remembered]]:
-    for job, number in JOB.iter_unpack(packed):
-        yield job, Remembered(number >> 1, bool(number & 1))
+def source_of(value: bytes) -> str:
+    """Return the id of the topic that a record's batch was counted from, "" where it is not known."""
+    line, _, _ = value.partition(b"\n")
+    return msgspec.json.decode(line, type=_Header).source
 
 
 def fold(state: SourceState, batches: Iterable[Batch]) -> Hole | None:
     """Apply journaled batches, in any order given, to a new state; say where they stop being whole."""
-    ordered = sorted(batches, key=lambda batch: (batch.first, batch.last))
+    # Of records that start alike the longest tells of all the others: it was merged from them.
+    ordered = sorted(batches, key=lambda batch: (batch.first, -batch.last, batch.watermark_ms or 0))
     state.position = _start(ordered)
     for batch in ordered:
         if batch.first < state.position:
@@ -111,8 +126,20 @@ def _start(ordered: list[Batch]) -> int:
     return held[0] if held else 0
 
 
+def merged(batches: Sequence[Batch], kept: int) -> Batch:
+    """Return one batch that does what some do that follow on each other."""
+    whole = Batch(batches[0].first, batches[-1].last, batches[-1].watermark_ms)
+    whole.jobs = joined(batch.jobs for batch in batches)
+    for batch in batches:
+        whole.forwarded_to.update(batch.forwarded_to)
+        for key, tally in batch.tallies.items():
+            whole.tallies.setdefault(key, Tally()).merge(tally, kept)
+    return whole
+
+
 def expires_at(batch: Batch, state: SourceState) -> int:
     """Return the watermark, in epoch milliseconds, from which a batch's record no longer says anything."""
-    jobs_end = max((known.hour + 1 for known in batch.jobs.values()), default=0) * HOUR_MS + state.policy.horizon_ms
+    newest_hour = int(batch.jobs.notes.max(initial=0)) // 2
+    jobs_end = (newest_hour + 1) * HOUR_MS + state.policy.horizon_ms if len(batch.jobs) else 0
     newest = max((start for _, start in batch.tallies), default=0)
     return max(jobs_end, newest + state.policy.pane_ms + state.policy.retention_ms)

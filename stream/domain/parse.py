@@ -15,7 +15,7 @@ from stream.domain.causes import Cause, Causes
 from stream.domain.decoding import JsonObject, Rejected, decode, reject
 from stream.domain.event_time import EventTime, NoTime, TimeQuality, clean
 
-__all__ = ["Ignored", "IgnoredReason", "Outcome", "Rejected", "parse"]
+__all__ = ["Ignored", "IgnoredReason", "Outcome", "Rejected", "parse", "read_preset", "read_source_type"]
 
 MAX_NAME_CHARS = 200
 MAX_TYPE_CHARS = 64
@@ -95,13 +95,13 @@ def _read_job(body: JsonObject, record_ms: int | None, causes: Causes) -> Outcom
 
 
 def _outcome(job_id: str, payload: JsonObject, cause: Cause | None, time: EventTime) -> Outcome:
-    preset = payload.get("preset")
+    source = payload.get("input")
     return Outcome(
         job_id=_bounded(job_id),
-        preset=_bounded(preset) if isinstance(preset, str) and preset.strip() else UNKNOWN,
+        preset=read_preset(payload.get("preset")),
         failed=cause is not None,
         cause=cause,
-        source_type=_source_type(payload.get("input")),
+        source_type=read_source_type(source.get("sourceType") if isinstance(source, dict) else None),
         at_ms=time.at_ms,
         time_quality=time.quality,
     )
@@ -120,11 +120,16 @@ def _bounded(name: str) -> str:
     return f"{name[:180]}~{blake2b(name.encode(), digest_size=8).hexdigest()}"
 
 
-def _source_type(given: object) -> str:
-    source = given.get("sourceType") if isinstance(given, dict) else None
-    if source is None or source == "":
+def read_preset(given: object) -> str:
+    """Return the preset that a payload names, bounded in length."""
+    return _bounded(given) if isinstance(given, str) and given.strip() else UNKNOWN
+
+
+def read_source_type(given: object) -> str:
+    """Return what kind of input a job had."""
+    if given is None or given == "":
         return UNKNOWN
-    return source if isinstance(source, str) and source in SOURCE_TYPES else "other"
+    return given if isinstance(given, str) and given in SOURCE_TYPES else "other"
 
 
 def _label(event_type: str) -> str:

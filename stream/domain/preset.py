@@ -10,10 +10,11 @@ from heapq import heappop, heappush
 
 from schemas.alert import AlertEvent
 from stream.domain.alerting import Alert, Phase
-from stream.domain.conditions import Counted, Sight
+from stream.domain.conditions import Counted
 from stream.domain.panes import HOUR_MS, next_boundary
 from stream.domain.recency import Recency
-from stream.domain.tally import Cell, FailedJob, Tally, add_counts, merged, take_counts
+from stream.domain.tally import Cell, FailedJob, Tally, add_counts, merged
+from stream.domain.windows import WindowKey, Windows
 
 EVIDENCE_JOBS = 5
 """Failed jobs named in an alert: enough to look some up, few enough to read."""
@@ -38,7 +39,7 @@ class Preset:
     pane_ms: int
     errors_kept: int
     panes: dict[int, dict[int, Stamped]] = field(default_factory=dict)
-    windows: dict[int, dict[Cell, int]] = field(default_factory=dict)
+    windows: Windows = field(default_factory=Windows)
     alerts: dict[str, Alert] = field(default_factory=dict)
     recency: Recency = field(default_factory=Recency)
     fired: dict[str, AlertEvent] = field(default_factory=dict)
@@ -84,37 +85,46 @@ class Preset:
                 add_counts(total, stamped.tally.seen)
         return total
 
-    def open_windows(self, lengths: Iterable[int]) -> None:
+    def open_windows(self, keys: Iterable[WindowKey]) -> None:
         """Derive the rolling windows, as they stood when this preset was last decided on, from its panes."""
-        self.windows = {length: {} for length in lengths}
-        if self.decided_to_ms is None:
-            return
-        for length, window in self.windows.items():
-            for start in self._starts_between(self.decided_to_ms - length, self.decided_to_ms):
-                add_counts(window, self.pane(start).decided)
+        self.windows.open(keys, {start: self.decided_in(start) for start in self.panes}, self.decided_to_ms)
 
-    def close_pane(self, at_ms: int) -> Sight:
-        """Close the pane that ends at a tick: slide the windows, note how jobs ended, and return what can be seen."""
+    def decided_in(self, start_ms: int) -> dict[Cell, int]:
+        """Return the jobs of a pane that rules may use."""
+        total: dict[Cell, int] = {}
+        for stamped in self.panes.get(start_ms, {}).values():
+            add_counts(total, stamped.tally.decided)
+        return total
+
+    def close_pane(self, at_ms: int) -> dict[Cell, int]:
+        """Close the pane that ends at a tick: slide the windows, note how jobs ended, and return its jobs."""
         start_ms = at_ms - self.pane_ms
-        pane = self.pane(start_ms)
-        for length, window in self.windows.items():
-            add_counts(window, pane.decided)
-            take_counts(window, self.pane(start_ms - length).decided)
-        if pane.decided and self.last_job_ms < start_ms - FORGET_AFTER_MS:
+        closed = self.decided_in(start_ms)
+        self.windows.close(start_ms, closed)
+        if closed and self.last_job_ms < start_ms - FORGET_AFTER_MS:
             # Whether memory was tidied in between must not matter.
             self.recency = Recency()
-        self.recency.merge(pane.recency, self.errors_kept)
-        self.last_job_ms = max(self.last_job_ms, pane.last_decided_ms)
+        for stamped in self.panes.get(start_ms, {}).values():
+            self.recency.merge(stamped.tally.recency, self.errors_kept)
+            self.last_job_ms = max(self.last_job_ms, stamped.tally.last_decided_ms)
         self.decided_to_ms = at_ms
         while self.ahead and self.ahead[0] < at_ms:
             heappop(self.ahead)
-        return Sight(at_ms, self.pane_ms, pane.decided, self.windows, self.recency, self.last_job_ms)
+        return closed
+
+    def decided_between(self, start_ms: int, end_ms: int) -> dict[Cell, int]:
+        """Return the jobs that rules may use of the panes in [start, end)."""
+        total: dict[Cell, int] = {}
+        for start in self._starts_between(start_ms, end_ms):
+            add_counts(total, self.decided_in(start))
+        return total
 
     def expire(self, oldest_ms: int) -> list[int]:
         """Drop panes that start before an instant, and name them."""
         expired = [start for start in self.panes if start < oldest_ms]
         for start in expired:
             del self.panes[start]
+            self.windows.expire(start)
         return expired
 
     def newest_failures(self, start_ms: int, end_ms: int, counted: Counted) -> tuple[str, ...]:

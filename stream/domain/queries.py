@@ -32,7 +32,8 @@ def internal_name(preset: str) -> str:
 
 def newest_end(board: Board) -> int:
     """Return the end of the newest pane that has been heard of, in epoch milliseconds."""
-    return max(board.tick_ms or 0, board.newest_pane_ms + board.policy.pane_ms, 0)
+    newest_ms = board.newest_pane_ms + board.policy.pane_ms if board.newest_pane_ms >= 0 else 0
+    return max(board.tick_ms or 0, newest_ms)
 
 
 def known_presets(board: Board) -> list[str]:

@@ -4,7 +4,7 @@ Law: `merge` is commutative, associative and has the empty value as its identity
 together in any order; a late success from before a run of failures does not break the run.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 
@@ -21,20 +21,22 @@ class Recency:
         if at_ms <= self.last_finished_ms:
             return
         self.last_finished_ms = at_ms
+        if not self.failures:
+            return
         later = {reason: tuple(time for time in times if time > at_ms) for reason, times in self.failures.items()}
         self.failures = {reason: times for reason, times in later.items() if times}
 
-    def fail(self, reason: str, at_ms: int, kept: int) -> None:
-        """Take note of a failed job; `kept` is how many are remembered of each reason."""
-        if at_ms > self.last_finished_ms:
-            self.failures[reason] = tuple(sorted((*self.failures.get(reason, ()), at_ms))[-kept:])
+    def fail(self, reason: str, times: Iterable[int], kept: int) -> None:
+        """Take note of failed jobs; `kept` is how many are remembered of each reason."""
+        later = [at_ms for at_ms in times if at_ms > self.last_finished_ms]
+        if later:
+            self.failures[reason] = tuple(sorted((*self.failures.get(reason, ()), *later))[-kept:])
 
     def merge(self, other: "Recency", kept: int) -> None:
         """Take in what is known from elsewhere."""
         self.finish(other.last_finished_ms)
         for reason, times in other.failures.items():
-            for at_ms in times:
-                self.fail(reason, at_ms, kept)
+            self.fail(reason, times, kept)
 
     def newest(self, counted: Callable[[str], bool], most: int) -> list[tuple[int, str]]:
         """Return the newest failures that count, as (time, reason), ascending; at most `most` of them."""

@@ -10,12 +10,19 @@ from itertools import groupby, islice
 
 from schemas.alert import AlertEvent
 from stream.domain.causes import Causes
-from stream.domain.counting import Batch, CountingPolicy, SourceRecord, SourceState, count, new_source, pass_time
-from stream.domain.deciding import Board, DecidingPolicy
+from stream.domain.counting import count, count_forwarded
+from stream.domain.deciding import Board
+from stream.domain.homes import Home
 from stream.domain.panes import pane_end
-from stream.domain.tallies import tally_messages, time_message
+from stream.domain.records import Run, SourceRecord
+from stream.domain.sources import Batch, CountingPolicy, Forwarded, Sources, SourceState, new_sources, pass_time
+from stream.domain.tallies import forwarded_source, tally_messages, time_message
+from stream.domain.watching import DecidingPolicy
 
-CHUNK_RECORDS = 1_000
+CHUNK_RECORDS = 10_000
+
+NO_TIME = -1
+"""What a forwarded record's own time is comes with its key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +43,12 @@ class Replay:
     counting: CountingPolicy
     deciding: DecidingPolicy
     causes: Causes
-    sources: dict[int, SourceState] = field(init=False)
+    sources: list[Sources] = field(init=False)
     board: Board = field(init=False)
 
     def __post_init__(self) -> None:
-        self.sources = {partition: new_source(self.counting) for partition in range(self.deciding.sources)}
+        partitions = self.deciding.sources
+        self.sources = [new_sources(self.counting, Home(partition, partitions)) for partition in range(partitions)]
         self.board = Board(self.deciding, watches_topic=True)
 
     def run(self, records: Iterable[Replayed]) -> Iterator[AlertEvent]:
@@ -54,26 +62,49 @@ class Replay:
 
     def take(self, partition: int, records: Iterable[SourceRecord]) -> Iterator[AlertEvent]:
         """Yield the alert events that a run of one partition's records brings about."""
-        batch = count(self.sources[partition], records, self.causes)
-        yield from self._apply(partition, batch)
+        source = self.sources[partition].own
+        batch = count(source, Run.of(list(records)), self.causes)
+        for home, given in groupby(sorted(batch.forwarded, key=_home), key=_home):
+            self._take_forwarded(home, list(given))
+        yield from self._apply(partition, source, batch)
+
+    def _take_forwarded(self, home: int, given: list[Forwarded]) -> None:
+        source = self.sources[home].forwarded
+        offsets = range(source.position, source.position + len(given))
+        run = Run(offsets, [NO_TIME] * len(given), [each.value for each in given], [each.key for each in given])
+        batch = count_forwarded(source, run, self.causes, self.board.clock_ms())
+        self._note(batch)
+        source.apply(batch)
+        for message in tally_messages(forwarded_source(home, self.deciding.sources), source, batch):
+            self.board.merge(message)
 
     def finish(self) -> Iterator[AlertEvent]:
         """Yield what is decided when every partition's time has passed to the end of the last pane."""
-        ends = [state.watermark_ms for state in self.sources.values() if state.watermark_ms is not None]
+        owns = [sources.own for sources in self.sources]
+        ends = [state.watermark_ms for state in owns if state.watermark_ms is not None]
         if not ends:
             return
         last_ms = pane_end(max(ends) + self.counting.lateness_ms, self.counting.pane_ms)
-        for partition, state in self.sources.items():
-            yield from self._apply(partition, pass_time(state, last_ms))
+        for partition, state in enumerate(owns):
+            yield from self._apply(partition, state, pass_time(state, last_ms))
 
-    def _apply(self, partition: int, batch: Batch) -> Iterator[AlertEvent]:
-        state = self.sources[partition]
+    def _apply(self, partition: int, state: SourceState, batch: Batch) -> Iterator[AlertEvent]:
+        self._note(batch)
         state.apply(batch)
         for message in tally_messages(partition, state, batch):
             self.board.merge(message)
         self.board.merge(time_message(partition, state))
         yield from self.board.decide()
+        self.board.forget()
+        state.jobs.tidy(self.board.clock_ms())
+
+    def _note(self, batch: Batch) -> None:
+        """Take note of a batch, for those who measure."""
 
 
 def _partition(record: Replayed) -> int:
     return record.partition
+
+
+def _home(record: Forwarded) -> int:
+    return record.home

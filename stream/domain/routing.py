@@ -10,8 +10,8 @@ from struct import iter_unpack
 
 BATCH_PREFIX = "batch-processor."
 _MASK = 0xFFFFFFFF
-_MIX = 0x5BD1E995  # Kafka's org.apache.kafka.common.utils.Utils.murmur2, as is the seed
-_SEED = 0x9747B28C
+MURMUR_MIX = 0x5BD1E995  # Kafka's org.apache.kafka.common.utils.Utils.murmur2, as is the seed
+MURMUR_SEED = 0x9747B28C
 
 
 def record_key(value: bytes) -> bytes | None:
@@ -22,7 +22,7 @@ def record_key(value: bytes) -> bytes | None:
         return None
     if not isinstance(body, Mapping):
         return None
-    return _job_key(body) or _text_key(body.get("id"))
+    return _job_key(body) or text_key(body.get("id"))
 
 
 def partition_of(key: bytes | None, value: bytes, partitions: int) -> int:
@@ -33,14 +33,14 @@ def partition_of(key: bytes | None, value: bytes, partitions: int) -> int:
 def murmur2(data: bytes) -> int:
     """Compute the unsigned 32-bit murmur2 of the bytes, as Kafka does."""
     whole = len(data) & ~3
-    digest = _SEED ^ len(data)
+    digest = MURMUR_SEED ^ len(data)
     for (word,) in iter_unpack("<I", data[:whole]):
-        mixed = word * _MIX & _MASK
-        mixed = (mixed ^ mixed >> 24) * _MIX & _MASK
-        digest = digest * _MIX & _MASK ^ mixed
+        mixed = word * MURMUR_MIX & _MASK
+        mixed = (mixed ^ mixed >> 24) * MURMUR_MIX & _MASK
+        digest = digest * MURMUR_MIX & _MASK ^ mixed
     if rest := data[whole:]:
-        digest = (digest ^ int.from_bytes(rest, "little")) * _MIX & _MASK
-    digest = (digest ^ digest >> 13) * _MIX & _MASK
+        digest = (digest ^ int.from_bytes(rest, "little")) * MURMUR_MIX & _MASK
+    digest = (digest ^ digest >> 13) * MURMUR_MIX & _MASK
     return digest ^ digest >> 15
 
 
@@ -50,10 +50,11 @@ def _job_key(body: Mapping[str, object]) -> bytes | None:
         return None
     job = payload.get("id")
     is_number = isinstance(job, int) and not isinstance(job, bool)
-    return _text_key(str(job) if is_number else job)
+    return text_key(str(job) if is_number else job)
 
 
-def _text_key(text: object) -> bytes | None:
+def text_key(text: object) -> bytes | None:
+    """Return an id as a key, None if it is none."""
     if not isinstance(text, str) or not text:
         return None
     # JSON can spell half of a surrogate pair, which UTF-8 cannot: the escape keeps such an id distinct.

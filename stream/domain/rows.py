@@ -9,15 +9,17 @@ Table `rates` holds one row per preset and block of panes; table `alerts` one pe
 import json
 from collections.abc import Iterator, Mapping
 
+import msgspec
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from schemas.alert import AlertEvent
-from schemas.tally import PaneCounts
 from stream.domain.alerting import Alert
-from stream.domain.deciding import BLOCK_PANES, Board, DecidingPolicy
-from stream.domain.packing import pack, unpack
+from stream.domain.clocks import Clocks, Waiting
+from stream.domain.deciding import Board
+from stream.domain.packing import PackedPane, pack, unpack
 from stream.domain.preset import Preset, Stamped
 from stream.domain.recency import Recency
+from stream.domain.watching import BLOCK_PANES, DecidingPolicy
 
 CLOCK_KEY = b"clock"
 PRESET_PREFIX = b"preset:"
@@ -29,15 +31,15 @@ class _Row(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class StampedPane(_Row):
+class StampedPane(msgspec.Struct, frozen=True):
     """One source partition's tally of one pane, as of a source offset."""
 
     source: int
     offset: int
-    counts: PaneCounts
+    counts: PackedPane
 
 
-class BlockRow(_Row):
+class BlockRow(msgspec.Struct, frozen=True):
     """A block of a preset's panes."""
 
     panes: tuple[StampedPane, ...]
@@ -60,6 +62,8 @@ class ClockRow(_Row):
     pane_ms: int
     tick_ms: int | None
     watermarks: dict[int, int]
+    counted: dict[int, int] = {}
+    waiting: dict[int, list[Waiting]] = {}
     resolved: tuple[AlertEvent, ...] = ()
 
 
@@ -81,13 +85,13 @@ def block_row(board: Board, name: str, block_ms: int) -> bytes | None:
     """Return a block of a preset's panes, or None once nothing is left of it."""
     preset = board.presets.get(name)
     panes = tuple(_stamped(preset, block_ms)) if preset else ()
-    return BlockRow(panes=panes).model_dump_json(exclude_defaults=True).encode() if panes else None
+    return msgspec.json.encode(BlockRow(panes)) if panes else None
 
 
 def _stamped(preset: Preset, block_ms: int) -> Iterator[StampedPane]:
     for start in range(block_ms, block_ms + BLOCK_PANES * preset.pane_ms, preset.pane_ms):
         for source, stamped in preset.panes.get(start, {}).items():
-            yield StampedPane(source=source, offset=stamped.offset, counts=pack(start, stamped.tally))
+            yield StampedPane(source, stamped.offset, pack(start, stamped.tally))
 
 
 def preset_row(preset: Preset | None) -> bytes | None:
@@ -110,7 +114,9 @@ def clock_row(board: Board, position: int) -> bytes:
         position=position,
         pane_ms=board.policy.pane_ms,
         tick_ms=board.tick_ms,
-        watermarks=board.watermarks,
+        watermarks=board.clocks.watermarks,
+        counted=board.clocks.counted,
+        waiting=board.clocks.waiting,
         resolved=tuple(board.resolved),
     )
     return row.model_dump_json().encode()
@@ -125,8 +131,8 @@ def restore(policy: DecidingPolicy, watches_topic: bool, rates: Rows, alerts: Ro
             if key.startswith(PRESET_PREFIX):
                 _restore_preset(board, key.removeprefix(PRESET_PREFIX).decode(), PresetRow.model_validate_json(value))
         for key, value in rates.items():
-            _restore_block(board, json.loads(key)[0], BlockRow.model_validate_json(value))
-    except (ValidationError, ValueError, TypeError) as error:
+            _restore_block(board, json.loads(key)[0], msgspec.json.decode(value, type=BlockRow))
+    except (msgspec.MsgspecError, ValidationError, ValueError, TypeError, LookupError) as error:
         raise Unreadable(f"a row of the rates or alerts table cannot be read: {error}") from error
     if clock is not None:
         _restore_clock(board, clock)
@@ -137,7 +143,8 @@ def restore(policy: DecidingPolicy, watches_topic: bool, rates: Rows, alerts: Ro
 def _restore_clock(board: Board, clock: ClockRow) -> None:
     if clock.pane_ms != board.policy.pane_ms:
         raise Unreadable(f"the state was written with PANE={clock.pane_ms} ms, not {board.policy.pane_ms} ms")
-    board.watermarks, board.tick_ms = dict(clock.watermarks), clock.tick_ms
+    board.tick_ms = clock.tick_ms
+    board.clocks = Clocks(board.policy.sources, dict(clock.watermarks), dict(clock.counted), dict(clock.waiting))
     board.resolved.extend(clock.resolved)
 
 

@@ -59,7 +59,7 @@ class Tally:
         if not cell.reason:
             self.recency.finish(job.at_ms)
             return
-        self.recency.fail(cell.reason, job.at_ms, kept)
+        self.recency.fail(cell.reason, (job.at_ms,), kept)
         self.samples = newest((*self.samples, job))
 
     def merge(self, other: "Tally", kept: int) -> None:

@@ -6,7 +6,7 @@ That is ~/.m2/repository, or what M2_REPO or jgo's settings say. The network is 
 
 import fcntl
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from xml.etree.ElementTree import ParseError
@@ -40,33 +40,38 @@ class _TidyResolver(PythonResolver):
 
 def kafka_jars(on_progress: Callable[[str], None]) -> list[Path]:
     """Every jar a broker needs, downloaded once if missing; raises BrokerFailed when that is impossible."""
-    return _cached() or _downloaded(on_progress)
+    return find_jars(f"Apache Kafka {KAFKA_VERSION}", _COORDINATES, on_progress)
 
 
-def _cached() -> list[Path] | None:
+def find_jars(what: str, coordinates: Sequence[str], on_progress: Callable[[str], None]) -> list[Path]:
+    """Every jar that coordinates ask for, downloaded once if missing; raises BrokerFailed when that is impossible."""
+    return _cached(coordinates) or _downloaded(what, coordinates, on_progress)
+
+
+def _cached(coordinates: Sequence[str]) -> list[Path] | None:
     try:
-        jars = [artifact.resolve() for artifact in _artifacts(offline=True)]
+        jars = [artifact.resolve() for artifact in _artifacts(coordinates, offline=True)]
     except (RuntimeError, ParseError):
         return None
     return jars if all(map(zipfile.is_zipfile, jars)) else None
 
 
-def _downloaded(on_progress: Callable[[str], None]) -> list[Path]:
-    on_progress(f"finding the jars of Apache Kafka {KAFKA_VERSION} (once, about 45 MB)")
+def _downloaded(what: str, coordinates: Sequence[str], on_progress: Callable[[str], None]) -> list[Path]:
+    on_progress(f"finding the jars of {what} (once, about 45 MB)")
     cache = GlobalSettings.load().repo_cache
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with (cache / ".presetwatch-lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            return _fetch_all(_artifacts(offline=False), on_progress)
+            return _fetch_all(_artifacts(coordinates, offline=False), on_progress)
     except (OSError, RuntimeError, ParseError) as error:
         raise BrokerFailed(
-            f"The jars of Apache Kafka {KAFKA_VERSION} could not be fetched into {cache} ({error}): "
+            f"The jars of {what} could not be fetched into {cache} ({error}): "
             "go online once, or name a mirror as `central` under [repositories] in ~/.config/jgo.conf."
         ) from error
 
 
-def _artifacts(*, offline: bool) -> list[Artifact]:
+def _artifacts(coordinates: Sequence[str], *, offline: bool) -> list[Artifact]:
     settings = GlobalSettings.load()
     context = MavenContext(
         resolver=_TidyResolver(),
@@ -75,7 +80,7 @@ def _artifacts(*, offline: bool) -> list[Artifact]:
         timeout=30,
         offline=offline,
     )
-    wanted, transitive = context.resolver.resolve([context.create_dependency(each) for each in _COORDINATES])
+    wanted, transitive = context.resolver.resolve([context.create_dependency(each) for each in coordinates])
     return [each.artifact for each in wanted] + [
         each.artifact for each in transitive if each.scope in {"compile", "runtime"}
     ]

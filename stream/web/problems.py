@@ -64,7 +64,8 @@ def require_token(token: str | None) -> Any:
 
     @web.middleware
     async def check_token(request: web.Request, handler: Handler) -> web.StreamResponse:
-        given = request.headers.get("Authorization", "").encode()
+        # aiohttp keeps what is no UTF-8 in a header as surrogates.
+        given = request.headers.get("Authorization", "").encode(errors="surrogateescape")
         if token is None or request.path in OPEN_PATHS or hmac.compare_digest(given, f"Bearer {token}".encode()):
             return await handler(request)
         return problem_response(

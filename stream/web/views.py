@@ -4,20 +4,24 @@ Law: any worker answers for any preset. It answers from its own boards what it o
 says 503 rather than answer without it.
 """
 
+import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any, cast
 from urllib.parse import quote
 
 from aiohttp import web
 from faust.web.drivers.aiohttp import Web
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
 from stream.domain import queries
 from stream.domain.deciding import Board
 from stream.domain.routing import partition_of
+from stream.health import Health
 from stream.pipeline import Pipeline
 from stream.topics import changelog_of
+from stream.web.metrics import registry
 from stream.web.owners import LOCAL, Owners
 from stream.web.page import render_page
 from stream.web.parameters import check_points, read_span, read_states
@@ -32,14 +36,23 @@ class Views:
 
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline, self.app = pipeline, pipeline.app
+        self.health = Health(pipeline)
+        self.registry = registry(self.health)
         self.pane_ms = pipeline.settings.pane
         self.kept_ms = pipeline.deciding.policy.retention_ms
         token = pipeline.settings.web_token.get_secret_value() if pipeline.settings.web_token else None
         self.owners = Owners(self.app, changelog_of(pipeline.settings.app_id, "rates"), token)
         web_app = cast("Web", self.app.web).web_app
         web_app.middlewares.extend((answer_problems, require_token(token)))
+        web_app.cleanup_ctx.append(self._watch_health)
         for path, handler in self._routes().items():
             self.app.page(path, name=path)(_as_view(handler))
+
+    async def _watch_health(self, _: web.Application) -> AsyncIterator[None]:
+        # Faust's own timers only begin once the first recovery is over, which is one of the things to be watched.
+        watching = asyncio.create_task(self.health.watch())
+        yield
+        watching.cancel()
 
     def _routes(self) -> dict[str, Callable[[web.Request], Awaitable[web.Response]]]:
         return {
@@ -52,6 +65,7 @@ class Views:
             "/api/rules": self.rules,
             "/healthz": self.healthz,
             "/readyz": self.readyz,
+            "/metrics": self.metrics,
         }
 
     async def presets(self, request: web.Request) -> web.Response:
@@ -107,20 +121,29 @@ class Views:
         return _json({"rules": rules})
 
     async def healthz(self, request: web.Request) -> web.Response:
-        """Say that the process runs, and how far each partition has come."""
+        """Say whether the worker makes progress, and how far each partition has come; 503 asks for a restart."""
+        counting, deciding = self.pipeline.counting, self.pipeline.deciding
         progress = {
-            "source_positions": {
-                p: self.pipeline.counting.owned[p].state.position for p in self.pipeline.counting.owned
-            },
-            "decided_to_ms": {p: self.pipeline.deciding.owned[p].told_to_ms for p in self.pipeline.deciding.owned},
+            "source_positions": {p: counting.position(p) for p in counting.owned},
+            "rekeyed_positions": {p: counting.forwarded_position(p) for p in counting.owned},
+            "decided_to_ms": {p: deciding.owned[p].told_to_ms for p in deciding.owned},
         }
-        return _json({"status": "ok", **progress})
+        faults = self.health.faults
+        is_failing = any(fault.name.may_be_mended_by_a_restart for fault in faults)
+        status = "failing" if is_failing else "degraded" if faults else "ok"
+        answer = {"status": status, "faults": [fault.as_dict() for fault in faults], **progress}
+        return _json(answer, HTTPStatus.SERVICE_UNAVAILABLE if is_failing else HTTPStatus.OK)
 
     async def readyz(self, request: web.Request) -> web.Response:
         """Say whether this worker has recovered what it owns."""
         if not self.pipeline.is_ready():
             raise unavailable("This worker is still joining or recovering its tables.")
         return _json({"status": "ready"})
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        """Tell Prometheus what it scrapes."""
+        # prometheus_client's own text is the format of version 0.0.4, which every scraper reads.
+        return web.Response(body=generate_latest(self.registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
     async def page(self, request: web.Request) -> web.Response:
         """Show every preset's rate."""
@@ -174,5 +197,6 @@ def _as_view(handler: Callable[[web.Request], Awaitable[web.Response]]) -> Any:
     return view
 
 
-def _json(answer: Any) -> web.Response:
-    return web.json_response(answer, dumps=lambda value: json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+def _json(answer: Any, status: HTTPStatus = HTTPStatus.OK) -> web.Response:
+    text = json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
+    return web.json_response(text=text, status=status)

@@ -65,6 +65,31 @@ def test_a_standing_lag_is_a_warning(ends: dict[int, int], committed: dict[int, 
     assert (check.state, check.what) == (state, what)
 
 
+CORRUPT, MEND = "The journal j[1] cannot be used: it ends early. It does", "Set X to a new name."
+UNUSABLE = f"{CORRUPT}. {MEND}"
+
+
+@pytest.mark.parametrize(
+    ("faults", "expected"),
+    [
+        ([], Check("state", OK, "a worker can count on from what is stored")),
+        ([UNUSABLE], Check("state", FAIL, CORRUPT, MEND)),
+        ([UNUSABLE, "another"], Check("state", FAIL, f"{CORRUPT} (and 1 more)", MEND)),
+        (
+            "the topics are not as they must be",
+            Check(
+                "state",
+                WARN,
+                "not looked at: the topics are not as they must be",
+                "Mend what stands above and ask again.",
+            ),
+        ),
+    ],
+)
+def test_state_is_sound_or_says_what_is_wrong_and_what_to_do(faults: list[str] | str, expected: Check) -> None:
+    assert checks.check_state(faults) == expected
+
+
 @pytest.mark.parametrize(
     ("answer", "state"),
     [

@@ -72,6 +72,12 @@ class Worker:
     process: subprocess.Popen[bytes]
     port: int
     log: Path
+    number: int = 0
+
+    @property
+    def trigger(self) -> Path:
+        """The file by which a worker that can be hit is told when."""
+        return self.log.with_suffix(".trigger")
 
     async def get(self, path: str) -> tuple[int, Any]:
         """Return the status and JSON body of a request, or 0 and None while nobody listens."""
@@ -82,6 +88,12 @@ class Worker:
                 return response.status, await response.json(content_type=None)
         except (aiohttp.ClientError, TimeoutError):
             return 0, None
+
+    async def text(self, path: str) -> str:
+        """Return the body of a request."""
+        url = f"http://127.0.0.1:{self.port}{path}"
+        async with aiohttp.ClientSession() as session, session.get(url) as response:
+            return await response.text()
 
     async def answer(self, path: str) -> Any:
         """Return the answer to a request once there is one."""
@@ -137,8 +149,21 @@ class Deployment:
     partitions: int = 0
     workers: list[Worker] = field(default_factory=list)
     log: list[Replayed] = field(default_factory=list)
+    entry: str = ""
+    """The module that runs as a worker, given its trigger file; by default the command that everyone uses."""
 
-    async def produce(self, deliveries: Iterable[Delivery]) -> None:
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of this deployment's processes."""
+        given = self.settings.model_dump(mode="json", exclude_defaults=True)
+        return {**os.environ, **{f"PRESETWATCH_{name.upper()}": _as_text(name, given[name]) for name in given}}
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+        """Run a command to its end."""
+        command = [sys.executable, "-m", "stream", *arguments]
+        return subprocess.run(command, env=self.environment, capture_output=True, timeout=120, check=False)
+
+    async def produce(self, deliveries: Sequence[Delivery]) -> None:
         """Append records to the events topic, in order, and wait until they are there."""
         async with self._producer() as producer:
             sent = [await self._send(producer, delivery) for delivery in deliveries]
@@ -161,18 +186,31 @@ class Deployment:
     def start(self) -> Worker:
         """Start another worker process."""
         port = free_port()
-        log = self.directory / f"worker-{len(self.workers)}.log"
-        given = self.settings.model_dump(mode="json", exclude_defaults=True)
-        environment = {f"PRESETWATCH_{name.upper()}": _as_text(name, value) for name, value in given.items()}
+        number = len(self.workers)
+        log = self.directory / f"worker-{number}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "stream", "worker"],
-                env={**os.environ, **environment, "PRESETWATCH_WEB_PORT": str(port)},
+                [sys.executable, "-m", *self._command(log)],
+                env={**self.environment, "PRESETWATCH_WEB_PORT": str(port)},
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
-        self.workers.append(Worker(process, port, log))
+        self.workers.append(Worker(process, port, log, number))
         return self.workers[-1]
+
+    def _command(self, log: Path) -> list[str]:
+        return [self.entry, str(log.with_suffix(".trigger"))] if self.entry else ["stream", "worker"]
+
+    async def answering(self) -> Worker:
+        """Return a worker that is ready."""
+
+        async def look() -> Worker | None:
+            for worker in self.workers:
+                if worker.process.poll() is None and (await worker.get("/readyz"))[0] == 200:
+                    return worker
+            return None
+
+        return await eventually(look, "a worker that is ready")
 
     def stop(self) -> None:
         """Kill every worker that still runs."""
@@ -220,15 +258,27 @@ class Deployment:
         await eventually(look, f"{len(expected)} alert events on the topic")
 
     async def counted(self, total: int) -> Worker:
-        """Wait until the workers together have read so many records; return one of them."""
+        """Wait until the workers together have read so many records, those they forwarded too; return one of them."""
+        await self._read_up_to(total, "source_positions")
+        return await self._read_up_to(await self._end(self.settings.rekeyed_topic), "rekeyed_positions")
 
+    async def _read_up_to(self, total: int, positions: str) -> Worker:
         async def look() -> Worker | None:
             alive = [worker for worker in self.workers if worker.process.poll() is None]
             answers = [await worker.get("/healthz") for worker in alive]
-            read = sum(sum(answer["source_positions"].values()) for status, answer in answers if status == 200)
+            read = sum(sum(answer[positions].values()) for status, answer in answers if status == 200)
             return alive[0] if read == total else None
 
-        return await eventually(look, f"{total} records read")
+        return await eventually(look, f"{total} records read by their {positions}")
+
+    async def _end(self, topic: str) -> int:
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.settings.bootstrap)
+        await consumer.start()
+        try:
+            ends = await consumer.end_offsets([TopicPartition(topic, p) for p in await _partitions_of(consumer, topic)])
+            return sum(ends.values())
+        finally:
+            await consumer.stop()
 
 
 def in_order(events: Iterable[AlertEvent]) -> list[AlertEvent]:
@@ -266,7 +316,6 @@ async def deploy(bootstrap: str, unique: str, directory: Path, rules: str, **giv
         app_id=f"app-{unique}",
         events_topic=f"events-{unique}",
         rejected_topic=f"rejected-{unique}",
-        tallies_topic=f"tallies-{unique}",
         alerts_topic=f"alerts-{unique}",
         data_dir=directory,
         rules=path,

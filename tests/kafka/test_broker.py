@@ -25,7 +25,8 @@ from stream.local.loopback import answers
 REPOSITORY = Path(stream.__file__).parents[1]
 
 OWNER = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored by what a shell runs in the background
 from pathlib import Path
 from stream.local.broker import EmbeddedBroker
 with EmbeddedBroker(Path(sys.argv[1]), int(sys.argv[2])) as broker:

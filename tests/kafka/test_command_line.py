@@ -44,7 +44,6 @@ class Place:
             "APP_ID": f"app-{self.unique}",
             "EVENTS_TOPIC": f"events-{self.unique}",
             "REJECTED_TOPIC": f"rejected-{self.unique}",
-            "TALLIES_TOPIC": f"tallies-{self.unique}",
             "ALERTS_TOPIC": f"alerts-{self.unique}",
             "DATA_DIR": str(self.folder),
             "WEB_PORT": str(self.port),
@@ -180,16 +179,16 @@ async def test_no_worker_outlives_an_up_that_is_killed(place: Place) -> None:
 
 
 async def test_topics_that_do_not_fit_are_named_and_nothing_is_started(place: Place) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=place.bootstrap)
+    admin, tallies = AIOKafkaAdminClient(bootstrap_servers=place.bootstrap), f"app-{place.unique}-tallies"
     await admin.start()
     try:
-        await admin.create_topics([NewTopic(f"tallies-{place.unique}", 3, 1), NewTopic(f"events-{place.unique}", 2, 1)])
+        await admin.create_topics([NewTopic(tallies, 3, 1), NewTopic(f"events-{place.unique}", 2, 1)])
     finally:
         await admin.close()
     for command in ("worker", "up"):
         ended = place.run(command)
         assert (ended.returncode, ended.stdout) == (1, b"")
-        assert ended.stderr.startswith(f"Topic tallies-{place.unique} has 3 partitions".encode())
+        assert ended.stderr.startswith(f"Topic {tallies} has 3 partitions".encode())
     assert b"they must be equal" in place.run("doctor").stdout
 
 

@@ -3,23 +3,27 @@
 The order of effects is that of `stream.counting_stage` and `stream.deciding_stage`; these are the same steps in memory.
 """
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from random import Random
 from typing import Literal
 
 from schemas.alert import AlertEvent
-from schemas.tally import TallyMessage
 from stream.domain import journal, rows
-from stream.domain.counting import Batch, CountingPolicy, SourceState, count, new_source, pass_time
-from stream.domain.deciding import Board, DecidingPolicy
+from stream.domain.counting import count
+from stream.domain.deciding import Board
+from stream.domain.journal_log import JournalLog
+from stream.domain.packing import PackedTally
+from stream.domain.records import Run
 from stream.domain.replay import Replayed
+from stream.domain.sources import Batch, CountingPolicy, SourceState, pass_time
 from stream.domain.tallies import tally_messages, time_message
-from tests.laws.logs import CAUSES
+from stream.domain.watching import DecidingPolicy
+from tests.laws.logs import CAUSES, new_source
 
-Crash = int | Literal["after"] | None
-"""After so many tallies messages (more: after all, before the journal), after the journal, or not at all."""
+Crash = int | Literal["before", "within"] | None
+"""Before the journal, after the first of its records, after so many of the messages that follow it, or not at all."""
 
 
 @dataclass(slots=True)
@@ -30,18 +34,22 @@ class Counter:
     policy: CountingPolicy
     shuffle: Random = field(default_factory=lambda: Random(0))
     journal: dict[bytes, bytes] = field(default_factory=dict)
-    published: list[TallyMessage] = field(default_factory=list)
+    published: list[PackedTally] = field(default_factory=list)
     state: SourceState = field(init=False)
-    journaled: deque[tuple[bytes, int]] = field(default_factory=deque)
+    log: JournalLog = field(init=False)
+    writers: int = 0
 
     def __post_init__(self) -> None:
-        self.state = new_source(self.policy)
+        self.state, self.log = new_source(self.policy), self._new_log()
+
+    def _new_log(self) -> JournalLog:
+        return JournalLog(journal.own_chain(self.partition), self.policy.errors_kept, b"%d" % self.writers)
 
     def read(self, log: Sequence[Replayed], most: int, crash: Crash) -> None:
         """Take the next records of a log."""
         fresh = [record for record in log if record.offset >= self.state.position]
         if fresh:
-            self._put(count(self.state, fresh[:most], CAUSES), crash)
+            self._put(count(self.state, Run.of(fresh[:most]), CAUSES), crash)
 
     def wait(self, watermark_ms: int, crash: Crash) -> None:
         """Let idle time pass."""
@@ -49,20 +57,22 @@ class Counter:
 
     def _put(self, batch: Batch, crash: Crash) -> None:
         self.state.apply(batch)
-        said = [*tally_messages(self.partition, self.state, batch), time_message(self.partition, self.state)]
-        self.published += said[:crash] if isinstance(crash, int) else said
-        if isinstance(crash, int):
+        self.state.jobs.tidy(self.state.watermark_ms)
+        self._write(batch, {"before": 0, "within": 1}.get(str(crash)))
+        if isinstance(crash, str):
             return self.recover()
-        self._write(batch)
-        return self.recover() if crash == "after" else None
+        self.published += self._said(batch)[:crash]
+        return None if crash is None else self.recover()
 
-    def _write(self, batch: Batch) -> None:
-        key = journal.record_key(self.partition, batch)
-        self.journal[key] = journal.encode(batch)
-        if batch.last >= batch.first:
-            self.journaled.append((key, journal.expires_at(batch, self.state)))
-        while len(self.journaled) > 1 and self.journaled[0][1] <= (self.state.watermark_ms or 0):
-            del self.journal[self.journaled.popleft()[0]]
+    def _said(self, batch: Batch) -> list[PackedTally]:
+        return [*tally_messages(self.partition, self.state, batch), time_message(self.partition, self.state)]
+
+    def _write(self, batch: Batch, most: int | None = None) -> None:
+        for key, value in islice(self.log.write(batch, self.state, self.state.watermark_ms or 0), most):
+            if value is None:
+                self.journal.pop(key, None)
+            else:
+                self.journal[key] = value
 
     def batches(self) -> list[Batch]:
         """Return what the journal holds, in no order."""
@@ -73,9 +83,14 @@ class Counter:
         return batches
 
     def recover(self) -> None:
-        """Start again from the journal."""
-        self.state = new_source(self.policy)
-        assert journal.fold(self.state, self.batches()) is None
+        """Start again from the journal, with a new writer."""
+        self.state, self.writers = new_source(self.policy), self.writers + 1
+        self.log = self._new_log()
+        rows = list(self.journal.items())
+        self.shuffle.shuffle(rows)
+        assert self.log.read(self.state, rows) is None
+        if self.log.newest is not None:
+            self.published += self._said(self.log.newest)
 
 
 @dataclass(slots=True)
@@ -83,7 +98,7 @@ class Decider:
     """The worker of one tallies partition, its tables, and what it has said."""
 
     policy: DecidingPolicy
-    topic: Sequence[TallyMessage]
+    topic: Sequence[PackedTally]
     rates: dict[bytes, bytes] = field(default_factory=dict)
     alerts: dict[bytes, bytes] = field(default_factory=dict)
     said: list[AlertEvent] = field(default_factory=list)
@@ -110,7 +125,8 @@ class Decider:
             return self.recover()
         self.alerts[rows.CLOCK_KEY] = rows.clock_row(self.board, self.position)
         self.board.changed_blocks.clear()
-        return self.board.changed_presets.clear()
+        self.board.changed_presets.clear()
+        return self.board.forget()
 
     def recover(self) -> None:
         """Start again from the tables."""

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from schemas.alert import AlertEvent
 from stream.domain.causes import Causes
-from stream.domain.counting import CountingPolicy
-from stream.domain.deciding import DecidingPolicy
+from stream.domain.homes import Home
 from stream.domain.panes import HOUR_MS
 from stream.domain.replay import Replay, Replayed
 from stream.domain.rules import RuleSet
+from stream.domain.sources import CountingPolicy, SourceState, new_sources
+from stream.domain.watching import DecidingPolicy
 from tests.webhooks import FORBIDDEN, STRANGE, T0_MS, TIMEOUT, body, log_of, meeting
 
 PANE_MS, LATENESS_MS, RETENTION_MS = 10_000, 5_000, 2 * HOUR_MS
@@ -138,6 +139,11 @@ def rule_sets(draw: st.DrawFn) -> RuleSet:
     drawn: list[dict[str, Any]] = draw(st.lists(st.one_of(THRESHOLD, CONSECUTIVE, SILENCE), min_size=1, max_size=3))
     rules = [{"name": f"rule-{number}", **given} for number, given in enumerate(drawn)]
     return RuleSet.model_validate({"rules": tuple(rules)}, context={"pane_ms": PANE_MS})
+
+
+def new_source(policy: CountingPolicy) -> SourceState:
+    """Return the source that is a topic of one partition."""
+    return new_sources(policy, Home(0, 1)).own
 
 
 def counting_policy(rules: RuleSet, **given: int) -> CountingPolicy:

@@ -12,17 +12,20 @@ import pytest
 from hypothesis import given
 
 from schemas.alert import AlertEvent
-from stream.domain.alerting import Alert, Phase, observe
-from stream.domain.conditions import Sight, find
-from stream.domain.counting import CountingPolicy, SourceState, count, new_source, pass_time
-from stream.domain.deciding import Board, DecidingPolicy
+from stream.domain.alerting import Alert, Phase, Reading, observe
+from stream.domain.conditions import CONDITIONS, Sight, Sum, sum_counts
+from stream.domain.counting import count
+from stream.domain.deciding import Board
 from stream.domain.evidence import Change, describe
 from stream.domain.panes import HOUR_MS
 from stream.domain.preset import EVIDENCE_JOBS, Stamped
+from stream.domain.records import Run
 from stream.domain.replay import Replay
-from stream.domain.rules import Rule, RuleSet
+from stream.domain.rules import Rule, RuleSet, ThresholdRule
+from stream.domain.sources import CountingPolicy, SourceState, pass_time
 from stream.domain.tallies import time_message
 from stream.domain.tally import Cell, FailedJob, Tally, add_counts, merged
+from stream.domain.watching import DecidingPolicy
 from tests.laws.logs import (
     CAUSES,
     PANE_MS,
@@ -31,6 +34,7 @@ from tests.laws.logs import (
     canonical,
     counting_policy,
     deciding_policy,
+    new_source,
     rule_sets,
     stories,
     write,
@@ -53,25 +57,32 @@ class Naive:
     def run(self, ticks: range) -> Iterator[AlertEvent]:
         for at_ms in ticks:
             for name, panes in self.panes.items():
-                sight = self._see(name, {start: pane for start, pane in panes.items() if start < at_ms}, at_ms)
+                sight = self._see({start: pane for start, pane in panes.items() if start < at_ms}, at_ms)
                 for rule in self.policy.rules_for(name):
                     yield from self._decide(name, rule, sight)
 
-    def _see(self, name: str, panes: dict[int, Tally], at_ms: int) -> Sight:
-        windows: dict[int, dict[Cell, int]] = {length: {} for length in self.policy.windows_for(name)}
-        for length, window in windows.items():
+    def _see(self, panes: dict[int, Tally], at_ms: int) -> Sight:
+        def counts_since(start_ms: int) -> dict[Cell, int]:
+            window: dict[Cell, int] = {}
             for start, pane in panes.items():
-                add_counts(window, pane.decided if start >= at_ms - length else {})
+                add_counts(window, pane.decided if start >= start_ms else {})
+            return window
+
+        def sum_over(rule: ThresholdRule) -> Sum:
+            return sum_counts(counts_since(at_ms - rule.window_ms), self.policy.counted_by(rule))
+
         known = merged(panes.values(), max(1, self.policy.rules.max_consecutive))
         closed = panes.get(at_ms - PANE_MS, Tally()).decided
-        return Sight(at_ms, PANE_MS, closed, windows, known.recency, known.last_decided_ms)
+        return Sight(at_ms, PANE_MS, closed, sum_over, counts_since, known.recency, known.last_decided_ms)
 
     def _decide(self, name: str, rule: Rule, sight: Sight) -> Iterator[AlertEvent]:
         counted, before = self.policy.counted_by(rule), self.alerts.get((name, rule.name), Alert())
-        finding = find(rule, sight, counted)
-        after, moved_by = observe(before, finding.reading, rule, sight.at_ms)
+        condition = CONDITIONS[type(rule)]
+        reading = Reading(condition.signal(rule, sight, counted), condition.has_data(rule, sight))
+        after, moved_by = observe(before, reading, rule, sight.at_ms)
         self.alerts[name, rule.name] = after
         if moved_by is not None and Phase.FIRING in (before.phase, after.phase):
+            finding = condition.find(rule, sight, counted)
             started = [at for at in (before.started_at_ms, after.started_at_ms) if at is not None]
             jobs = self._failures(name, finding.window_start_ms, sight.at_ms, counted)
             change = Change(rule, name, moved_by, started[0], sight.at_ms, finding, jobs)
@@ -100,13 +111,13 @@ def test_passing_over_ticks_says_what_deciding_every_tick_says(told: list[Story]
     policy = counting_policy(rules, horizon_ms=FOREVER_MS, retention_ms=FOREVER_MS)
     replay = Replay(policy, deciding_policy(rules, len(told), FOREVER_MS), CAUSES)
     events = [event for log in write(told) for record in log for event in replay.take(record.partition, [record])]
-    sources = list(replay.sources.values())
+    sources = [each.own for each in replay.sources]
     end_ms = max(state.watermark_ms or 0 for state in sources) // PANE_MS * PANE_MS + AFTER_MS
-    for partition, state in replay.sources.items():
+    for partition, state in enumerate(sources):
         state.apply(pass_time(state, end_ms))
         replay.board.merge(time_message(partition, state))
     events += replay.board.decide()
-    panes = panes_of(sources, policy.errors_kept)
+    panes = panes_of([state for each in replay.sources for state in each], policy.errors_kept)
     first_ms = min(start for by_start in panes.values() for start in by_start)
     naive = Naive(replay.deciding, panes)
     assert canonical(events) == canonical(list(naive.run(range(first_ms, end_ms + 1, PANE_MS))))
@@ -145,7 +156,7 @@ def looks_at_one_tick(window: str, panes: int, presets: int = 1) -> int:
     board.resume()
     watched = Watched(board.presets["0"].panes)
     board.presets["0"].panes = watched
-    board.watermarks = {0: panes * PANE_MS}
+    board.clocks.watermarks = {0: panes * PANE_MS}
     assert list(board.decide()) == []
     assert board.tick_ms == panes * PANE_MS
     return watched.looks
@@ -168,7 +179,7 @@ def looks_at_silent_hours(hours: int) -> int:
     preset.take(0, 0, Stamped(0, Tally(decided={Cell("uri"): 1}, last_decided_ms=5_000)))
     preset.due_ms = PANE_MS
     preset.panes = watched = Watched(preset.panes)
-    board.watermarks = {0: hours * HOUR_MS}
+    board.clocks.watermarks = {0: hours * HOUR_MS}
     assert [event.at for event in board.decide()] == [1_810_000]
     return watched.looks
 
@@ -184,9 +195,9 @@ def looks_at_one_job(panes: int) -> int:
         (T0_MS + number * PANE_MS, body(f"{number}", "summarize", T0_MS + number * PANE_MS)) for number in range(panes)
     ]
     *before, last = log_of(values)
-    state.apply(count(state, before, CAUSES))
+    state.apply(count(state, Run.of(before), CAUSES))
     state.panes = watched = Watched(state.panes)
-    state.apply(count(state, [last], CAUSES))
+    state.apply(count(state, Run.of([last]), CAUSES))
     assert len(watched) == panes
     return watched.looks
 

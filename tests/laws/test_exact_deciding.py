@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.alert import AlertEvent
-from schemas.tally import TallyMessage
 from stream.domain.deciding import Board
+from stream.domain.packing import PackedTally
 from stream.domain.rules import RuleSet
 from tests.laws.crashes import Counter, Decider
 from tests.laws.logs import CUTS, Story, canonical, counting_policy, cut, deciding_policy, rule_sets, stories, write
@@ -20,7 +20,7 @@ SAVES: st.SearchStrategy[Saved] = st.one_of(st.just((None, None)), st.tuples(st.
 STEPS = st.lists(st.tuples(st.integers(1, 9), SAVES | st.just("restart") | st.none()), min_size=1, max_size=12)
 
 
-def publish(told: list[Story], places: set[int], rules: RuleSet, shuffle: Random) -> list[TallyMessage]:
+def publish(told: list[Story], places: set[int], rules: RuleSet, shuffle: Random) -> list[PackedTally]:
     """Return a tallies topic: each source partition's messages in order, the partitions mixed."""
     waiting = []
     for partition, log in enumerate(write(told)):
@@ -33,12 +33,12 @@ def publish(told: list[Story], places: set[int], rules: RuleSet, shuffle: Random
     return list(_mix(waiting, shuffle))
 
 
-def _mix(waiting: list[list[TallyMessage]], shuffle: Random) -> Iterator[TallyMessage]:
+def _mix(waiting: list[list[PackedTally]], shuffle: Random) -> Iterator[PackedTally]:
     while waiting := [messages for messages in waiting if messages]:
         yield shuffle.choice(waiting).pop(0)
 
 
-def decided(topic: Sequence[TallyMessage], rules: RuleSet, sources: int) -> Decider:
+def decided(topic: Sequence[PackedTally], rules: RuleSet, sources: int) -> Decider:
     """Return a worker that has read a topic in one go."""
     decider = Decider(deciding_policy(rules, sources), topic)
     decider.read(len(topic))

@@ -1,0 +1,1 @@
+"""presetwatch beside its peers, on one job, one broker and one machine."""

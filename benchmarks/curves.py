@@ -1,0 +1,199 @@
+"""What presetwatch's cost depends on: events a CPU-second against presets, rules, windows, partitions, remembered jobs.
+
+    python -m benchmarks.curves             # all of them
+    python -m benchmarks.curves rules       # one curve
+
+The last curve is one run over ten million jobs, all of them remembered; it is followed by a restart, timed.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+from matplotlib.figure import Figure
+
+from benchmarks import presetwatch, topics
+from benchmarks.events import APART_SECONDS, PRESETS, draw
+from benchmarks.measure import Meter, watch
+from benchmarks.report import machine
+from stream.local.broker import EmbeddedBroker
+
+RESULTS = Path(__file__).with_name("results")
+EVENTS = 300_000
+ROUNDS = 3
+PARTITIONS = 4
+RULES = 20
+REMEMBERED = 10_000_000
+REMEMBERED_APART_SECONDS = 0.005
+"""All of them come within fourteen hours, less than the dedupe horizon."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One point of a curve: what differs from the usual."""
+
+    label: str
+    presets: int = len(PRESETS)
+    rules: int = RULES
+    window: str | None = None
+    partitions: int = PARTITIONS
+
+
+CURVES = {
+    "presets": [Setting(f"{count:,}", presets=count) for count in (3, 30, 300, 1_000)],
+    "rules": [Setting(f"{count}", rules=count) for count in (3, 20, 60, 200)],
+    "window": [Setting(window, window=window) for window in ("5m", "1h", "12h", "3d")],
+    "partitions": [Setting(f"{count}", partitions=count) for count in (1, 4, 16, 64)],
+}
+
+
+@dataclass(slots=True)
+class Course:
+    """A broker with the topics that were filled on it."""
+
+    bootstrap: str
+    folder: Path
+    filled: set[str] = field(default_factory=set)
+
+    def topic(self, presets: int, partitions: int, events: int, apart_seconds: float = APART_SECONDS) -> str:
+        """Return a topic with such events."""
+        name = f"events-{events}-{presets}-{partitions}"
+        if name not in self.filled:
+            topics.create(self.bootstrap, name, partitions)
+            names = PRESETS if presets == len(PRESETS) else tuple(f"preset-{number}" for number in range(presets))
+            topics.fill(self.bootstrap, name, draw(events, names, apart_seconds))
+            self.filled.add(name)
+        return name
+
+    def app(self, topic: str, setting: Setting) -> presetwatch.App:
+        """Return an app of its own."""
+        name = f"curve-{uuid.uuid4().hex[:8]}"
+        rules = presetwatch.rules(setting.rules, setting.window)
+        return presetwatch.App(self.bootstrap, topic, name, self.folder / name, rules)
+
+
+def measure(course: Course, setting: Setting) -> float:
+    """Return events a CPU-second of one worker."""
+    app = course.app(course.topic(setting.presets, setting.partitions, EVENTS), setting)
+    with app.run() as running:
+        meter = Meter(running.processes)
+        stretch = watch(meter, EVENTS, running.counted)
+    return stretch.result(setting.label, meter, "").per_cpu_second
+
+
+def curve(course: Course, name: str) -> dict[str, float]:
+    """Measure a curve's points some rounds, in alternating order; return their medians by label."""
+    points: dict[str, list[float]] = {setting.label: [] for setting in CURVES[name]}
+    for number in range(ROUNDS):
+        for setting in CURVES[name] if number % 2 == 0 else reversed(CURVES[name]):
+            points[setting.label].append(measure(course, setting))
+            print(f"{name} {setting.label}: {points[setting.label][-1]:,.0f} events a CPU-second", flush=True)
+    return {label: median(values) for label, values in points.items()}
+
+
+@dataclass(slots=True)
+class Memory:
+    """A run over ten million jobs: its speed by how many were remembered, its memory, and a restart."""
+
+    speeds: dict[str, float] = field(default_factory=dict)
+    bytes_each: float = 0
+    ready_seconds: float = 0
+
+
+def remembered(course: Course) -> Memory:
+    """Measure what it costs to remember jobs."""
+    topic = course.topic(len(PRESETS), PARTITIONS, REMEMBERED, REMEMBERED_APART_SECONDS)
+    app, found = course.app(topic, Setting("")), Memory()
+    with app.run() as running:
+        samples = list(_samples(running))
+    steps = range(0, len(samples) - 1, max(1, (len(samples) - 1) // 10))
+    for step in steps:
+        (before, cpu, _), (after, later, _) = samples[step], samples[min(step + steps.step, len(samples) - 1)]
+        found.speeds[f"{before / 1e6:.0f} M"] = (after - before) / (later - cpu)
+    found.bytes_each = (samples[-1][2] - samples[0][2]) / (samples[-1][0] - samples[0][0])
+    started = time.monotonic()
+    with app.run() as running:
+        while running.counted() < REMEMBERED:
+            time.sleep(0.05)
+        found.ready_seconds = time.monotonic() - started
+    return found
+
+
+def _samples(running: presetwatch.Workers) -> Iterator[tuple[int, float, int]]:
+    """Yield how many are remembered, CPU-seconds and resident bytes, about once for each hundred thousand."""
+    meter, told = Meter(running.processes), 0
+    while told < REMEMBERED:
+        counted, cost = running.counted(), meter.read()
+        resident = running.processes[0].memory_info().rss
+        if counted >= told + 100_000 or counted == REMEMBERED:
+            told = counted
+            yield counted, cost.cpu_seconds, resident
+        time.sleep(0.05)
+
+
+def chart(curves: dict[str, dict[str, float]]) -> Figure:
+    """Return all curves side by side, each from zero."""
+    figure = Figure(figsize=(3 * len(curves), 3))
+    top = max(max(points.values()) for points in curves.values())
+    for number, (name, points) in enumerate(curves.items()):
+        axes = figure.add_subplot(1, len(curves), number + 1)
+        axes.plot(list(points), list(points.values()), marker="o", color="#1f6feb")
+        axes.set_ylim(0, top * 1.1)
+        axes.set_xlabel(name)
+        axes.tick_params(axis="x", rotation=45)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.supylabel("events a CPU-second")
+    figure.tight_layout()
+    return figure
+
+
+def table(curves: dict[str, dict[str, float]]) -> str:
+    """Return the curves in Markdown."""
+    rows = ["| against | events a CPU-second |", "|---|---|"]
+    for name, points in curves.items():
+        rows.append(f"| {name} | {', '.join(f'{label}: {value:,.0f}' for label, value in points.items())} |")
+    return "\n".join(rows)
+
+
+def write(curves: dict[str, dict[str, float]], memory: Memory | None) -> None:
+    """Write table, chart and figures."""
+    RESULTS.mkdir(exist_ok=True)
+    text = f"{machine()}; one worker, {EVENTS:,} events a point, medians of {ROUNDS}.\n\n{table(curves)}\n"
+    if memory is not None:
+        text += (
+            f"\nOf ten million jobs remembered in one run, each took {memory.bytes_each:.1f} bytes of resident memory. "
+            f"After a SIGKILL a new worker stood at the end again after {memory.ready_seconds:.1f} s.\n"
+        )
+    (RESULTS / "curves.md").write_text(text)
+    (RESULTS / "curves.json").write_text(json.dumps(curves, indent=1) + "\n")
+    chart(curves).savefig(RESULTS / "curves.svg", bbox_inches="tight")
+    print(text)
+
+
+def main(names: Sequence[str]) -> None:
+    with (
+        tempfile.TemporaryDirectory(prefix="presetwatch-curves-") as folder,
+        EmbeddedBroker(Path(folder) / "kafka", 29_492, print) as broker,
+    ):
+        course = Course(broker.bootstrap, Path(folder))
+        curves = {name: curve(course, name) for name in names if name in CURVES}
+        memory = remembered(course) if "remembered jobs" in names else None
+    if memory is not None:
+        curves["remembered jobs"] = memory.speeds
+    write(curves, memory)
+
+
+if __name__ == "__main__":
+    everything = [*CURVES, "remembered jobs"]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("curves", nargs="*", help=f"which, all of them by default: {', '.join(everything)}")
+    asked = parser.parse_args().curves or everything
+    if unknown := set(asked) - set(everything):
+        parser.error(f"no such curve: {', '.join(sorted(unknown))}")
+    main(asked)

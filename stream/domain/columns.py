@@ -1,0 +1,151 @@
+"""A run of source records, read: the jobs that ended by columns, and what is not a job.
+
+Law: each record is read as `parse` reads it, and the columns keep the log's order.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from itertools import compress
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.daily import read_error
+from stream.domain.causes import Cause, Causes
+from stream.domain.event_time import TimeQuality, usual_times
+from stream.domain.fast_parse import read_usual
+from stream.domain.parse import (
+    Ignored,
+    Outcome,
+    Rejected,
+    parse,
+    read_preset,
+    read_source_type,
+)
+from stream.domain.records import Run
+from stream.domain.tally import Cell
+
+Value = TypeVar("Value")
+Times = NDArray[np.int64]
+Rows = NDArray[np.intp]
+
+ONLY_TIME = -1
+"""The code of an event that is no job and still tells the time."""
+
+
+class Kind(NamedTuple):
+    """What jobs have in common that are counted together."""
+
+    preset: str
+    cell: Cell
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A record that could not be used, and why: it goes to the rejected topic as it came."""
+
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    rejected: Rejected
+
+
+@dataclass(slots=True)
+class Columns:
+    """What a run says, in columns of equal length."""
+
+    rows: list[int] = field(default_factory=list)
+    """Where in the run each entry comes from."""
+    job_ids: list[str] = field(default_factory=list)
+    codes: list[int] = field(default_factory=list)
+    """The index in `kinds`, or `ONLY_TIME`."""
+    at_ms: Times = field(default_factory=lambda: np.empty(0, np.int64))
+    kinds: list[Kind] = field(default_factory=list)
+    parked: list[Parked] = field(default_factory=list)
+    meters: Counter[str] = field(default_factory=Counter)
+
+
+def read(run: Run, causes: Causes) -> Columns:
+    """Read a run of records."""
+    reading = _Reading(run, causes)
+    reading.read_usual()
+    if len(reading.columns.rows) == len(run.values):
+        return reading.columns
+    for row in sorted(set(range(len(run.values))).difference(reading.columns.rows)):
+        reading.read_other(row)
+    return reading.in_order()
+
+
+@dataclass(slots=True)
+class _Reading:
+    run: Run
+    causes: Causes
+    columns: Columns = field(default_factory=Columns)
+    code_of: dict[Kind, int] = field(default_factory=dict)
+    others_at: list[int] = field(default_factory=list)
+
+    def read_usual(self) -> None:
+        """Read the usual records, all at once."""
+        rows, job_ids, sent, said = read_usual(self.run.values)
+        at_ms, fits = usual_times(np.array(sent, np.float64), np.array(self.run.times, np.int64)[rows])
+        if not fits.all():
+            rows, job_ids, said, at_ms = _where(fits, rows), _where(fits, job_ids), _where(fits, said), at_ms[fits]
+        code_of = {each: self._code(self._kind(*each)) for each in dict.fromkeys(said)}
+        columns = self.columns
+        columns.rows, columns.job_ids, columns.at_ms = rows, job_ids, at_ms
+        columns.codes = [code_of[each] for each in said]
+        columns.meters[f"time:{TimeQuality.OK}"] += len(rows)
+
+    def _kind(self, preset: str | None, source: str | None, error: str | bool | None) -> Kind:
+        cause = None if error is False else self.causes.classify(read_error(error))
+        return Kind(read_preset(preset), _cell(read_source_type(source), cause))
+
+    def _code(self, kind: Kind) -> int:
+        if kind not in self.code_of:
+            self.code_of[kind] = len(self.columns.kinds)
+            self.columns.kinds.append(kind)
+        return self.code_of[kind]
+
+    def read_other(self, row: int) -> None:
+        """Read one record that is not usual."""
+        value, meters = self.run.values[row], self.columns.meters
+        parsed = parse(value, self.run.times[row], self.causes)
+        if isinstance(parsed, Rejected):
+            meters[f"rejected:{parsed.reason}"] += 1
+            self.columns.parked.append(Parked(self.run.offsets[row], self.run.keys[row], value, parsed))
+        elif isinstance(parsed, Outcome):
+            meters[f"time:{parsed.time_quality}"] += 1
+            kind = Kind(parsed.preset, _cell(parsed.source_type, parsed.cause))
+            self._add(row, parsed.job_id, self._code(kind), parsed.at_ms)
+        else:
+            self._ignore(row, parsed)
+
+    def _ignore(self, row: int, ignored: Ignored) -> None:
+        self.columns.meters[f"ignored:{ignored.reason}:{ignored.event_type}"] += 1
+        if ignored.at_ms is not None:
+            self._add(row, "", ONLY_TIME, ignored.at_ms)
+
+    def _add(self, row: int, job_id: str, code: int, at_ms: int) -> None:
+        self.columns.rows.append(row)
+        self.columns.job_ids.append(job_id)
+        self.columns.codes.append(code)
+        self.others_at.append(at_ms)
+
+    def in_order(self) -> Columns:
+        """Return the columns in the order of the log."""
+        columns = self.columns
+        order = np.argsort(columns.rows)
+        columns.at_ms = np.concatenate((columns.at_ms, np.array(self.others_at, np.int64)))[order]
+        columns.rows = [columns.rows[at] for at in order]
+        columns.job_ids = [columns.job_ids[at] for at in order]
+        columns.codes = [columns.codes[at] for at in order]
+        return columns
+
+
+def _where(chosen: NDArray[np.bool_], column: list[Value]) -> list[Value]:
+    return list(compress(column, chosen))
+
+
+def _cell(source_type: str, cause: Cause | None) -> Cell:
+    return Cell(source_type) if cause is None else Cell(source_type, cause.reason, cause.stage, cause.root_stage)

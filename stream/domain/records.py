@@ -1,0 +1,49 @@
+"""A run of source records of one partition, in log order, by columns.
+
+Law: what is counted of a run depends on its values and times; offsets say only where it lies, and keys only travel on
+with records that are parked.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class SourceRecord(Protocol):
+    """One record of a log; aiokafka's `ConsumerRecord` fits as it is."""
+
+    @property
+    def offset(self) -> int: ...  # noqa: D102
+    @property
+    def timestamp(self) -> int: ...  # noqa: D102
+    @property
+    def key(self) -> bytes | None: ...  # noqa: D102
+    @property
+    def value(self) -> bytes | None: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Columns of equal length; times are Kafka's timestamps in epoch milliseconds, -1 where there is none."""
+
+    offsets: Sequence[int]
+    times: Sequence[int]
+    values: Sequence[bytes | None]
+    keys: Sequence[bytes | None]
+
+    @classmethod
+    def of(cls, records: Sequence[SourceRecord]) -> "Run":
+        """Return records as columns."""
+        return cls(
+            [record.offset for record in records],
+            [record.timestamp for record in records],
+            [record.value for record in records],
+            [record.key for record in records],
+        )
+
+    def since(self, position: int) -> "Run":
+        """Return the part that does not lie below an offset."""
+        skipped = sum(offset < position for offset in self.offsets) if self.offsets[0] < position else 0
+        if not skipped:
+            return self
+        return Run(self.offsets[skipped:], self.times[skipped:], self.values[skipped:], self.keys[skipped:])

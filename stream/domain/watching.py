@@ -1,0 +1,92 @@
+"""Which rules watch which presets, and what they count: the settings that decide when an alert fires.
+
+Law: what is asked for at every tick is worked out once for each preset.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
+
+from stream.domain.causes import Party
+from stream.domain.conditions import CONDITIONS, Condition, Counted
+from stream.domain.panes import HOUR_MS, pane_start
+from stream.domain.rules import Rule, RuleSet, SilenceRule, ThresholdRule
+from stream.domain.tally import ALL_PRESETS
+from stream.domain.windows import WindowKey
+
+BLOCK_PANES = 30
+"""Panes in one stored row: few enough to rewrite every second, many enough that three days are 864 rows."""
+
+
+class Errors(NamedTuple):
+    """Which failures a rule counts as errors; nothing means all."""
+
+    parties: frozenset[str] = frozenset()
+    reasons: frozenset[str] = frozenset()
+
+
+class Watched(NamedTuple):
+    """One rule as it watches a preset."""
+
+    rule: Rule
+    condition: Condition
+    counted: Counted
+
+
+@dataclass(frozen=True)
+class DecidingPolicy:
+    """The settings that decide when an alert fires. Times in milliseconds."""
+
+    rules: RuleSet
+    party_of: Callable[[str], Party]
+    sources: int
+    pane_ms: int = 10_000
+    retention_ms: int = 24 * HOUR_MS
+    window_of: dict[str, WindowKey] = field(init=False, repr=False, compare=False)
+    """The window of each rule that has one, by the rule's name."""
+
+    def __post_init__(self) -> None:
+        # Presets are bounded, and the cache more so.
+        object.__setattr__(self, "watched_by", lru_cache(maxsize=4096)(self.watched_by))
+        object.__setattr__(self, "silences_for", lru_cache(maxsize=4096)(self.silences_for))
+        object.__setattr__(self, "_counted", lru_cache(maxsize=1024)(self._counted))
+        windows = {rule.name: self._window(rule) for rule in self.rules.rules if isinstance(rule, ThresholdRule)}
+        object.__setattr__(self, "window_of", windows)
+
+    def _window(self, rule: ThresholdRule) -> WindowKey:
+        return WindowKey(rule.window_ms, self.counted_by(rule))
+
+    def block_of(self, start_ms: int) -> int:
+        """Return the start of the block of panes that is stored as one row, in epoch milliseconds."""
+        return pane_start(start_ms, BLOCK_PANES * self.pane_ms)
+
+    def rules_for(self, preset: str) -> tuple[Rule, ...]:
+        """Return the rules that watch a preset, or the topic as a whole, by name: the order of events at one tick."""
+        rules = self.rules.whole_topic if preset == ALL_PRESETS else self.rules.matching(preset)
+        return tuple(sorted(rules, key=lambda rule: rule.name))
+
+    def watched_by(self, preset: str) -> tuple[Watched, ...]:
+        """Return the rules that watch a preset, in that order, with all that evaluating them takes."""
+        rules = self.rules_for(preset)
+        return tuple(Watched(rule, CONDITIONS[type(rule)], self.counted_by(rule)) for rule in rules)
+
+    def windows_for(self, preset: str) -> tuple[WindowKey, ...]:
+        """Return the windows that a preset's rules sum over."""
+        names = (watched.rule.name for watched in self.watched_by(preset))
+        return tuple(dict.fromkeys(self.window_of[name] for name in names if name in self.window_of))
+
+    def silences_for(self, preset: str) -> tuple[int, ...]:
+        """Return how long a preset may be silent before each rule that minds, in milliseconds."""
+        rules = (watched.rule for watched in self.watched_by(preset))
+        return tuple(rule.after_ms for rule in rules if isinstance(rule, SilenceRule))
+
+    def counted_by(self, rule: Rule) -> Counted:
+        """Return the function that tells which failures are errors to a rule; rules that agree share it."""
+        if isinstance(rule, SilenceRule):
+            return self._counted(Errors())
+        return self._counted(Errors(frozenset(rule.parties), frozenset(rule.reasons)))
+
+    def _counted(self, errors: Errors) -> Counted:
+        parties, reasons = errors
+        return lambda reason: (not parties or self.party_of(reason) in parties) and (not reasons or reason in reasons)
