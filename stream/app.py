@@ -10,11 +10,11 @@ import faust
 from stream.clients import LARGEST_REQUEST, credentials, librdkafka
 from stream.reader import Reader
 from stream.settings import Settings
-from stream.transport import ChunkedTransport, Positions
+from stream.transport import ChunkedTransport, Owner
 
 
-def build_app(settings: Settings, partitions: int, positions: Positions) -> faust.App:
-    """Return the app of one worker; `positions` says where each owned partition is read from."""
+def build_app(settings: Settings, partitions: int, owner: Owner) -> faust.App:
+    """Return the app of one worker; its owner says where each partition is read from."""
     app = faust.App(
         settings.app_id,
         broker=[f"kafka://{address}" for address in settings.bootstrap.split(",")],
@@ -49,5 +49,5 @@ def build_app(settings: Settings, partitions: int, positions: Positions) -> faus
     )
     chunked = (settings.events_topic, settings.rekeyed_topic, settings.tallies_topic)
     readers = {topic: Reader(topic, librdkafka(settings)) for topic in chunked}
-    app.transport = ChunkedTransport(app, readers, positions)
+    app.transport = ChunkedTransport(app, readers, owner)
     return app

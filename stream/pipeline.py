@@ -45,7 +45,7 @@ class Pipeline:
     def __init__(self, settings: Settings, rules: RuleSet, topic: EventsTopic) -> None:
         causes = Causes(rules.reasons)
         self.settings, self.rules, self.partitions = settings, rules, topic.partitions
-        self.app = build_app(settings, topic.partitions, self.resume)
+        self.app = build_app(settings, topic.partitions, self)
         declare_tables(self.app, topic.partitions)
         self.outbox = Outbox(self.app)
         policy = deciding_policy(settings, rules, causes, topic.partitions)
@@ -118,13 +118,14 @@ class Pipeline:
         due = {each for each, since in self._orphaned_at.items() if monotonic() - since >= ORPHANED_SECONDS}
         if due:
             self._orphaned_at.clear()
-            await self._adopt({tp for tp in ours if tp.partition in due})
+            await self.reposition({tp for tp in ours if tp.partition in due})
 
-    async def _adopt(self, orphans: set[TP]) -> None:
+    async def reposition(self, cut: set[TP]) -> None:
+        """Read partitions again from where they have come to, unless a rebalance will see to it."""
         generation = self.app.consumer_generation_id
-        positions = await self._take_over(orphans)
+        positions = await self._take_over(cut)
         if generation == self.app.consumer_generation_id and not self.app.rebalancing:
-            for partition in {tp.partition for tp in orphans}:
+            for partition in {tp.partition for tp in cut}:
                 await self.counting.make_good(partition)
             for tp, position in positions.items():
                 await self._consumer.seek_back(tp, position)

@@ -7,11 +7,11 @@ librdkafka delivers 2.4 times as many records a CPU-second as aiokafka, and it n
 """
 
 import asyncio
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
@@ -49,12 +49,12 @@ class Chunk:
     run: Run
 
 
-class OutOfRange(Exception):
-    """A partition's log does not hold the offset to read next: it was cut, or made anew."""
+class Brought(NamedTuple):
+    """What was fetched."""
 
-    def __init__(self, partition: int) -> None:
-        super().__init__(f"partition {partition} does not hold the offset that was to be read next")
-        self.partition = partition
+    chunks: list[Chunk]
+    out_of_range: set[int]
+    """Partitions whose log does not hold the offset to read next: it was cut, or made anew."""
 
 
 class _Keys(Sequence[bytes | None]):
@@ -71,18 +71,26 @@ class _Keys(Sequence[bytes | None]):
 
 
 class Reader:
-    """Reads the partitions of one topic that it has been assigned."""
+    """Reads the partitions of one topic that it has been assigned.
+
+    Records are fetched in a thread of their own, which alone moves the partitions it reads: were they moved while it
+    fetches, what it brings could be from before or from after.
+    """
 
     def __init__(self, topic: str, connection: Mapping[str, Any]) -> None:
         self.topic = topic
         self._config = {**connection, **READING}
         self._connected: Consumer | None = None
         self._executor = ThreadPoolExecutor(1, thread_name_prefix=f"read-{topic}")
-        self._next: dict[int, int] = {}
-        self._assigned: dict[int, int] = defaultdict(int)
-        """How often each partition has been assigned an offset: what was fetched before must not pass for later."""
-        self._at_end: set[int] = set()
-        self._poll: asyncio.Future[Fetched] | None = None
+        self._orders: deque[_Order] = deque()
+        self._newest_order = 0
+        self._ordered: dict[int, int] = {}
+        """By partition, the order that is in force: what was fetched under an older one is dropped."""
+        self._places: dict[int, _Place] = {}
+        """Where the thread is; nobody else looks."""
+        self._ends: dict[int, int] = {}
+        """Where the log of a partition was seen to end, unless records have come since."""
+        self._poll: asyncio.Future[_Fetched] | None = None
         self.waiting = 0
         """Chunks that have been handed on and not worked on yet."""
         self.finished = 0
@@ -95,70 +103,92 @@ class Reader:
 
     def assign(self, positions: Mapping[int, int]) -> None:
         """Read these partitions, and no others, from these offsets."""
-        for partition in self._next.keys() | positions.keys():
-            self._assigned[partition] += 1
-        self._next = dict(positions)
-        self._at_end.clear()
+        self._ordered.clear()
+        self._order(positions, replaces_all=True)
+        self._ends.clear()
         self.waiting = 0
-        self._consumer.assign([TopicPartition(self.topic, *where) for where in positions.items()])
 
     def seek(self, partition: int, offset: int) -> None:
         """Read a partition that is assigned again from an offset."""
-        if partition in self._next:
-            self._assigned[partition] += 1
-            self._next[partition] = offset
-            self._at_end.discard(partition)
-            self._consumer.incremental_unassign([TopicPartition(self.topic, partition)])
-            self._consumer.incremental_assign([TopicPartition(self.topic, partition, offset)])
+        if partition in self._ordered:
+            self._order({partition: offset}, replaces_all=False)
+            self._ends.pop(partition, None)
 
-    def polling(self) -> "asyncio.Future[Fetched]":
-        """Return what is being waited for; hand it to `chunks` when it is done."""
+    def _order(self, positions: Mapping[int, int], *, replaces_all: bool) -> None:
+        self._newest_order += 1
+        self._ordered.update(dict.fromkeys(positions, self._newest_order))
+        self._orders.append(_Order(self._newest_order, positions, replaces_all))
+
+    def polling(self) -> "asyncio.Future[_Fetched]":
+        """Return what is being waited for; when it is done, `take` has it."""
         if self._poll is None:
-            loop = asyncio.get_running_loop()
-            self._poll = loop.run_in_executor(self._executor, self._fetch, dict(self._assigned))
+            self._poll = asyncio.get_running_loop().run_in_executor(self._executor, self._fetch)
         return self._poll
 
-    def _fetch(self, assigned: Mapping[int, int]) -> "Fetched":
+    def _fetch(self) -> "_Fetched":
+        while self._orders:
+            self._obey(self._orders.popleft())
+        fetched = _Fetched()
         first = self._consumer.poll(POLL_SECONDS)
-        if first is None:
-            return Fetched(assigned, {}, [])
-        messages = [first, *self._consumer.consume(CHUNK_RECORDS - 1, 0)]
-        by_partition: dict[Any, list[Message]] = defaultdict(list)
-        notices = []
-        for message in messages:
-            if (error := message.error()) is None:
-                by_partition[message.partition()].append(message)
-            else:
-                notices.append((message.partition(), error))
-        return Fetched(assigned, {partition: _run(held) for partition, held in by_partition.items()}, notices)
+        if first is not None:
+            self._sort([first, *self._consumer.consume(CHUNK_RECORDS - 1, 0)], fetched)
+        return fetched
 
-    def chunks(self) -> list[Chunk]:
-        """Return what has been fetched; raises `OutOfRange`, and `KafkaException` when reading has failed."""
+    def _obey(self, order: "_Order") -> None:
+        at = [TopicPartition(self.topic, *where) for where in order.positions.items()]
+        if order.replaces_all:
+            self._places.clear()
+            self._consumer.assign(at)
+        else:
+            self._consumer.incremental_unassign([TopicPartition(self.topic, each) for each in order.positions])
+            self._consumer.incremental_assign(at)
+        self._places |= {partition: _Place(order.number, offset) for partition, offset in order.positions.items()}
+
+    def _sort(self, messages: list[Message], fetched: "_Fetched") -> None:
+        by_partition: dict[int, list[Message]] = defaultdict(list)
+        ended: set[int] = set()
+        for message in messages:
+            partition: Any = message.partition()
+            if (error := message.error()) is None:
+                by_partition[partition].append(message)
+                ended.discard(partition)
+            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  # its public name
+                ended.add(partition)
+            else:
+                place = self._places.get(partition)
+                fetched.errors.append((place.order if place else 0, partition, error))
+        for partition, held in by_partition.items():
+            self._advance(partition, _run(held), fetched)
+        for partition in ended & self._places.keys():
+            place = self._places[partition]
+            fetched.ends.append((place.order, partition, place.offset))
+
+    def _advance(self, partition: int, run: Run, fetched: "_Fetched") -> None:
+        if (place := self._places.get(partition)) is not None:
+            fetched.chunks.append((place.order, Chunk(self.topic, partition, place.offset, run)))
+            place.offset = run.offsets[-1] + 1
+
+    def take(self) -> Brought:
+        """Return what has been fetched; raises `KafkaException` when reading has failed."""
         assert self._poll is not None
         fetched, self._poll = self._poll.result(), None
-        found = []
-        for partition, run in fetched.runs.items():
-            if self._is_current(fetched, partition):
-                found.append(Chunk(self.topic, partition, self._next[partition], run))
-                self._next[partition] = run.offsets[-1] + 1
-                self._at_end.discard(partition)
+        found = [chunk for order, chunk in fetched.chunks if self._is_in_force(order, chunk.partition)]
         self.waiting += len(found)
-        for notice in fetched.notices:
-            self._note(fetched, *notice)
-        return found
+        for chunk in found:
+            self._ends.pop(chunk.partition, None)
+        self._ends |= {each: end for order, each, end in fetched.ends if self._is_in_force(order, each)}
+        cut = {partition for order, partition, error in fetched.errors if self._is_cut(order, partition, error)}
+        return Brought(found, cut)
 
-    def _is_current(self, fetched: "Fetched", partition: int | None) -> bool:
-        return partition in self._next and fetched.assigned.get(partition) == self._assigned[partition]
+    def _is_in_force(self, order: int, partition: int) -> bool:
+        return self._ordered.get(partition) == order
 
-    def _note(self, fetched: "Fetched", partition: int | None, error: KafkaError) -> None:
-        if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  # its public name
-            if partition is not None and self._is_current(fetched, partition):
-                self._at_end.add(partition)
-        elif error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):  # noqa: SLF001
-            if partition is not None and self._is_current(fetched, partition):
-                raise OutOfRange(partition)
-        elif not error.retriable() and error.code() not in _PASSING:
+    def _is_cut(self, order: int, partition: int, error: KafkaError) -> bool:
+        if error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):  # noqa: SLF001
+            return self._is_in_force(order, partition)
+        if not error.retriable() and error.code() not in _PASSING:
             raise KafkaException(error)
+        return False
 
     def done(self) -> None:
         """Take note that a chunk has been worked on, or dropped."""
@@ -171,7 +201,7 @@ class Reader:
 
     def has_read_all(self, partition: int, position: int) -> bool:
         """Tell whether a partition's log ends at a position."""
-        return partition in self._at_end and self._next.get(partition) == position
+        return self._ends.get(partition) == position
 
     def close(self) -> None:
         """Stop reading."""
@@ -180,13 +210,32 @@ class Reader:
             self._connected.close()
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """What one look at the broker brought, and under which assignment."""
+class _Order(NamedTuple):
+    """Where to read from."""
 
-    assigned: Mapping[int, int]
-    runs: Mapping[int, Run]
-    notices: Sequence[tuple[int | None, KafkaError]]
+    number: int
+    positions: Mapping[int, int]
+    replaces_all: bool
+    """Whether no other partition is to be read."""
+
+
+@dataclass(slots=True)
+class _Place:
+    """Where a partition is read, by which order."""
+
+    order: int
+    offset: int
+    """Of the next record."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Fetched:
+    """What one look at the broker brought, and under which orders."""
+
+    chunks: list[tuple[int, Chunk]] = field(default_factory=list)
+    ends: list[tuple[int, int, int]] = field(default_factory=list)
+    """Partitions that are read to their end, and where that is."""
+    errors: list[tuple[int, int, KafkaError]] = field(default_factory=list)
 
 
 # librdkafka tells of these and goes on trying.

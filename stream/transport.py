@@ -10,19 +10,27 @@ fails when what is relied on no longer holds.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from time import monotonic
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from aiokafka import TopicPartition
 from faust.transport.consumer import RecordMap
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, AppT, ConsumerMessage, Message
 
-from stream.reader import POLL_SECONDS, Chunk, OutOfRange, Reader
+from stream.reader import POLL_SECONDS, Chunk, Reader
 
-Positions = Callable[[set[TP]], Awaitable[Mapping[TP, int]]]
-"""Called after table recovery with the chunked partitions this worker owns; returns the offset to read each from."""
+
+class Owner(Protocol):
+    """Whoever knows how far each chunked partition has come."""
+
+    async def resume(self, owned: set[TP]) -> Mapping[TP, int]:
+        """Own these partitions from the end of a rebalance on; return the offset to read each from."""
+
+    async def reposition(self, cut: set[TP]) -> None:
+        """Seek partitions whose log does not hold what was to be read next to where to go on."""
+
 
 HEARTBEAT_SECONDS = 10.0
 """aiokafka leaves the group when nobody has asked it for records for too long."""
@@ -69,7 +77,7 @@ class ChunkedConsumer(driver.Consumer):
         """Seek every partition: the chunked ones to their owner's position, the others to the committed offset."""
         committed = await super().seek_to_committed()
         owned = {tp for tp in self.assignment() if self.is_chunked(tp)}
-        positions = await self._chunking.positions(owned)
+        positions = await self._chunking.owner.resume(owned)
         for topic, reader in self._chunking.readers.items():
             reader.assign({tp.partition: offset for tp, offset in positions.items() if tp.topic == topic})
         return {**committed, **positions}
@@ -105,13 +113,10 @@ class ChunkedConsumer(driver.Consumer):
         return cast("RecordMap", read)
 
     async def _chunks(self, reader: Reader) -> dict[TP, Chunk]:
-        try:
-            return {TP(reader.topic, chunk.partition): chunk for chunk in reader.chunks()}
-        except OutOfRange as error:
-            tp = TP(reader.topic, error.partition)
-            for position in (await self._chunking.positions({tp})).values():
-                await self.seek_back(tp, position)
-            return {}
+        brought = reader.take()
+        if brought.out_of_range:
+            await self._chunking.owner.reposition({TP(reader.topic, partition) for partition in brought.out_of_range})
+        return {TP(reader.topic, chunk.partition): chunk for chunk in brought.chunks}
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ASYNC109  # as Faust has it
         """Yield the next records; what is read in a rebalance is dropped, and the seek at its end brings it back."""
@@ -178,7 +183,7 @@ class ChunkedTransport(driver.Transport):
 
     Consumer = ChunkedConsumer
 
-    def __init__(self, app: AppT, readers: Mapping[str, Reader], positions: Positions) -> None:
+    def __init__(self, app: AppT, readers: Mapping[str, Reader], owner: Owner) -> None:
         super().__init__(app.conf.broker_consumer, app)
         self.readers = readers
-        self.positions = positions
+        self.owner = owner

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stream.pipeline import Pipeline
-from stream.reader import Chunk, Reader
+from stream.reader import Brought, Reader
 from stream.transport import ChunkedConsumer
 from tests.kafka.altered import run_altered
 
@@ -22,7 +22,7 @@ def hang(pipeline: Pipeline, file: Path) -> None:
         for stage in stages:
             type(stage).take = _for_ever
     elif part == "consumer":
-        Reader.chunks = _nothing  # type: ignore[method-assign, assignment]
+        Reader.take = _nothing  # type: ignore[method-assign, assignment]
     elif part == "recovery":
         pipeline._recover = _for_ever  # type: ignore[method-assign, assignment]
     elif part == "stop":
@@ -46,9 +46,9 @@ async def _for_ever(*_: object) -> None:
     await asyncio.Event().wait()
 
 
-def _nothing(reader: Reader) -> list[Chunk]:
+def _nothing(reader: Reader) -> Brought:
     reader._poll = None
-    return []
+    return Brought([], set())
 
 
 if __name__ == "__main__":

@@ -69,7 +69,8 @@ def watch(pipeline: Pipeline, file: Path) -> None:
         return positions
 
     transport: Any = pipeline.app.transport
-    transport.Consumer, transport.positions = Consumer, at_resume
+    transport.Consumer = Consumer
+    pipeline.resume = at_resume  # type: ignore[method-assign]
     pipeline.app.on_partitions_revoked.connect(at_revoke, weak=False)
 
 
