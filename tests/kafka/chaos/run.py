@@ -94,15 +94,15 @@ async def judge(deployment: Deployment, plan: Plan) -> Verdict:
     async with asyncio.timeout(SETTLE_SECONDS):
         await deployment.counted(len(log))
     got, difference = await _settled(deployment, wanted)
-    difference.compare("pane as answered", wanted.panes, await answered(deployment, wanted.panes))
     return Verdict(plan, len(log), wanted, got, difference.sentences)
 
 
 async def _settled(deployment: Deployment, wanted: Outcome) -> tuple[Outcome, Difference]:
-    # Alerts follow the counts by moments; what has not come after a minute is missing.
+    # Answers and alerts follow the counts by moments; what has not come after a minute is missing.
     for _ in range(30):
         got = await found(deployment)
         difference = _compare(wanted, got)
+        difference.compare("pane as answered", wanted.panes, await answered(deployment, wanted.panes))
         if not difference.sentences:
             break
         await asyncio.sleep(2)  # other processes cannot say that they are done
