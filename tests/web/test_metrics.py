@@ -1,7 +1,6 @@
 """What a worker tells Prometheus: named as Prometheus asks, there from the start, and bounded whatever is sent."""
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,23 +10,9 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from schemas.rejected import RejectedReason
-from stream.domain.rules import RuleSet
 from stream.health import Health
 from stream.meters import MOST_NAMES, Latencies, Meters
-from stream.pipeline import Pipeline
-from stream.rules_file import default_rules_path, read
-from stream.settings import Settings
-from stream.topics import EventsTopic
 from stream.web.metrics import COUNTERS, GAUGES, PREFIX, registry
-
-
-@pytest.fixture
-def health(tmp_path: Path) -> Health:
-    """The health of a worker that has done nothing yet."""
-    settings = Settings(_env_file=None, data_dir=tmp_path)
-    rules = read(default_rules_path(), settings.pane)
-    assert isinstance(rules, RuleSet)
-    return Health(Pipeline(settings, rules, EventsTopic(4)))
 
 
 def told(health: Health) -> dict[str, dict[tuple[str, ...], float]]:
