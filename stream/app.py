@@ -7,7 +7,7 @@ from pathlib import Path
 
 import faust
 
-from stream.clients import LARGEST_REQUEST, credentials, librdkafka
+from stream.clients import LARGEST_REQUEST, credentials, librdkafka_reader
 from stream.reader import Reader
 from stream.settings import Settings
 from stream.transport import ChunkedTransport, Owner
@@ -48,6 +48,6 @@ def build_app(settings: Settings, partitions: int, owner: Owner) -> faust.App:
         autodiscover=False,
     )
     chunked = (settings.events_topic, settings.rekeyed_topic, settings.tallies_topic)
-    readers = {topic: Reader(topic, librdkafka(settings)) for topic in chunked}
+    readers = {topic: Reader(topic, librdkafka_reader(settings)) for topic in chunked}
     app.transport = ChunkedTransport(app, readers, owner)
     return app

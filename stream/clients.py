@@ -50,6 +50,13 @@ def librdkafka(settings: Settings) -> dict[str, Any]:
     return arguments
 
 
+def librdkafka_reader(settings: Settings) -> dict[str, Any]:
+    """Return the configuration that connects a librdkafka consumer which reads what it is assigned."""
+    # It joins no group and commits nothing, but asks the broker for its group all the same, and so needs one that the
+    # worker has a right to.
+    return {**librdkafka(settings), "group.id": settings.app_id, "enable.auto.commit": False}
+
+
 def credentials(settings: Settings) -> Any:
     """Return Faust's credentials, or None for a broker without any."""
     context = ssl_context(settings)

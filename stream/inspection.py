@@ -9,7 +9,7 @@ from typing import cast
 from confluent_kafka import Consumer, TopicPartition
 from faust.types import TP
 
-from stream.clients import librdkafka
+from stream.clients import librdkafka_reader
 from stream.counting_stage import CountingStage, StateUnusable
 from stream.deciding_stage import DecidingStage
 from stream.domain.causes import Causes
@@ -68,11 +68,11 @@ def _read_tables(settings: Settings, partitions: int) -> Held:
     tables = {changelog_of(settings.app_id, table): table for table in TABLES}
     ends = _ends(settings, [TP(name, partition) for name in tables for partition in range(partitions)])
     last = {(tables[tp.topic], tp.partition): end - 1 for tp, (_, end) in ends.items() if end}
-    return recover(librdkafka(settings), settings.app_id, last) if last else {}
+    return recover(librdkafka_reader(settings), settings.app_id, last) if last else {}
 
 
 def _ends(settings: Settings, partitions: Iterable[TP]) -> Ends:
-    consumer = Consumer({**librdkafka(settings), "group.id": "unused", "enable.auto.commit": False})
+    consumer = Consumer(librdkafka_reader(settings))
     try:
         return {tp: consumer.get_watermark_offsets(TopicPartition(*tp), timeout=10) for tp in partitions}
     finally:

@@ -18,7 +18,7 @@ from typing import Any, cast
 from faust.types import TP, StreamT
 
 from stream.app import build_app
-from stream.clients import librdkafka
+from stream.clients import librdkafka_reader
 from stream.counting_stage import CountingStage
 from stream.deciding_stage import DecidingStage
 from stream.domain.causes import Causes
@@ -142,7 +142,8 @@ class Pipeline:
         claimed = await self.outbox.send(claim for pen in pens for claim in pen.claims())
         where = [(table, pen.partition) for pen in pens for table in TABLES]
         ends = {place: ack.offset for place, ack in zip(where, claimed, strict=True)}
-        held = await asyncio.to_thread(recover, librdkafka(self.settings), self.settings.app_id, ends) if ends else {}
+        reader = librdkafka_reader(self.settings)
+        held = await asyncio.to_thread(recover, reader, self.settings.app_id, ends) if ends else {}
         self.recoveries += len(pens)
         for pen in pens:
             journal, rates, alerts = (held[table, pen.partition] for table in TABLES)

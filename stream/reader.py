@@ -26,8 +26,6 @@ CHUNKS_AHEAD = 4
 POLL_SECONDS = 0.1
 
 READING = {
-    "group.id": "unused",  # librdkafka insists on one; nothing is joined or committed
-    "enable.auto.commit": False,
     "enable.auto.offset.store": False,
     "auto.offset.reset": "error",
     "enable.partition.eof": True,

@@ -93,7 +93,7 @@ class Recovered:
 def recover(connection: Mapping[str, Any], app_id: str, ends: Mapping[tuple[str, int], int]) -> "Held":
     """Read changelog partitions up to the offsets of one's own claims; blocks. Raises `RecoveryStalled`."""
     held = {tp: Recovered() for tp in ends}
-    consumer = Consumer({**connection, "group.id": "unused", "enable.auto.commit": False})
+    consumer = Consumer(dict(connection))
     topics = {changelog_of(app_id, table): table for table in TABLES}
     left = {(changelog_of(app_id, table), partition): end for (table, partition), end in ends.items()}
     try:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 from stream.cli.ask import Answer, NoAnswer
+from stream.cli.reach import way_in
 from stream.domain.rules import RuleSet
 from stream.rules_file import Fault
 from stream.settings import PREFIX, Settings
@@ -52,8 +53,8 @@ def check_broker(settings: Settings, cluster: Cluster | str) -> Check:
     """Judge whether the broker is there."""
     if isinstance(cluster, Cluster):
         return Check("broker", State.OK, f"answers at {settings.bootstrap}")
-    mend = f"Start it with `presetwatch broker`, or set {PREFIX}KAFKA_BOOTSTRAP to where it is."
-    return Check("broker", State.FAIL, f"{settings.bootstrap} {cluster}", mend)
+    way = way_in(settings)
+    return Check("broker", State.FAIL, f"{settings.bootstrap} {cluster}", way[0].upper() + way[1:])
 
 
 def check_topics(settings: Settings, sizes: Mapping[str, int]) -> Check:

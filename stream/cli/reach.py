@@ -13,7 +13,14 @@ from typing import Any, Protocol, TypeVar
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    KafkaConnectionError,
+    KafkaError,
+    KafkaTimeoutError,
+    TopicAuthorizationFailedError,
+)
 
 from stream.cli.output import out_of_reach, wrong
 from stream.clients import connection
@@ -42,10 +49,26 @@ def talk(settings: Settings, conversation: Coroutine[Any, Any, T]) -> T:
 
 def describe(settings: Settings, error: BaseException) -> str:
     """Return the sentence for a broker that failed us."""
-    return (
-        f"The broker at {settings.bootstrap} {explain(error)}: start it with `presetwatch broker`, or set "
-        f"{PREFIX}KAFKA_BOOTSTRAP to where it is."
-    )
+    said = f"The broker at {settings.bootstrap} {explain(error)}"
+    if isinstance(error, _FORBIDDEN):
+        return f"{said}: give the user the rights that docs/kafka-security.md lists, or make the topics beforehand."
+    return f"{said}: {way_in(settings)}"
+
+
+def way_in(settings: Settings) -> str:
+    """Return what to do about a broker that does not answer to these settings."""
+    protocol = settings.kafka_security_protocol
+    credentials = {
+        "SASL_PLAINTEXT": ("USERNAME", "PASSWORD"),
+        "SASL_SSL": ("USERNAME", "PASSWORD", "CA_FILE"),
+        "SSL": ("CA_FILE", "CERT_FILE", "KEY_FILE"),
+    }
+    doubts = ", ".join(f"{PREFIX}KAFKA_{name}" for name in credentials.get(protocol, ()))
+    start = f"start it with `presetwatch broker`, or set {PREFIX}KAFKA_BOOTSTRAP to where it is"
+    return f"{start}, or mend {doubts}." if doubts else f"{start}."
+
+
+_FORBIDDEN = (TopicAuthorizationFailedError, GroupAuthorizationFailedError, ClusterAuthorizationFailedError)
 
 
 def explain(error: BaseException) -> str:

@@ -20,8 +20,10 @@ from urllib.parse import quote
 
 import aiohttp
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from pydantic import SecretStr
 
 from schemas.alert import AlertEvent
+from stream.clients import connection
 from stream.domain.causes import Causes
 from stream.domain.replay import Replay, Replayed
 from stream.domain.routing import partition_of
@@ -149,14 +151,17 @@ class Deployment:
     partitions: int = 0
     workers: list[Worker] = field(default_factory=list)
     log: list[Replayed] = field(default_factory=list)
+    for_workers: dict[str, str] = field(default_factory=dict)
+    """Environment of the processes alone, where they reach the broker otherwise than the test does."""
     entry: str = ""
     """The module that runs as a worker, given its trigger file; by default the command that everyone uses."""
 
     @property
     def environment(self) -> dict[str, str]:
         """The environment of this deployment's processes."""
-        given = self.settings.model_dump(mode="json", exclude_defaults=True)
-        return {**os.environ, **{f"PRESETWATCH_{name.upper()}": _as_text(name, given[name]) for name in given}}
+        given = self.settings.model_dump(exclude_defaults=True)
+        named = {f"PRESETWATCH_{name.upper()}": _as_text(name, given[name]) for name in given}
+        return {**os.environ, **named, **self.for_workers}
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         """Run a command to its end."""
@@ -179,7 +184,7 @@ class Deployment:
     @asynccontextmanager
     async def _producer(self) -> AsyncIterator[AIOKafkaProducer]:
         async with AIOKafkaProducer(
-            bootstrap_servers=self.settings.bootstrap, max_request_size=17 * 2**20, enable_idempotence=True
+            **connection(self.settings), max_request_size=17 * 2**20, enable_idempotence=True
         ) as producer:
             yield producer
 
@@ -220,7 +225,7 @@ class Deployment:
 
     async def read(self, topic: str) -> list[Any]:
         """Return every record that a topic holds now."""
-        consumer = AIOKafkaConsumer(bootstrap_servers=self.settings.bootstrap, auto_offset_reset="earliest")
+        consumer = AIOKafkaConsumer(**connection(self.settings), auto_offset_reset="earliest")
         await consumer.start()
         try:
             partitions = [TopicPartition(topic, p) for p in await _partitions_of(consumer, topic)]
@@ -272,7 +277,7 @@ class Deployment:
         return await eventually(look, f"{total} records read by their {positions}")
 
     async def _end(self, topic: str) -> int:
-        consumer = AIOKafkaConsumer(bootstrap_servers=self.settings.bootstrap)
+        consumer = AIOKafkaConsumer(**connection(self.settings))
         await consumer.start()
         try:
             ends = await consumer.end_offsets([TopicPartition(topic, p) for p in await _partitions_of(consumer, topic)])
@@ -287,6 +292,8 @@ def in_order(events: Iterable[AlertEvent]) -> list[AlertEvent]:
 
 
 def _as_text(name: str, value: object) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
     return f"{value}ms" if name in DURATIONS else str(value)
 
 

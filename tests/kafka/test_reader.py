@@ -33,7 +33,7 @@ def topic(bootstrap: str, unique: str) -> str:
 
 @contextmanager
 def reading(bootstrap: str, topic: str) -> Iterator[Reader]:
-    reader = Reader(topic, {"bootstrap.servers": bootstrap})
+    reader = Reader(topic, {"bootstrap.servers": bootstrap, "group.id": "unused", "enable.auto.commit": False})
     try:
         yield reader
     finally:

@@ -1,0 +1,144 @@
+"""Every connection works with TLS, SASL and mutual TLS, and with no more rights than the documentation lists."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka.admin import AclOperation, ResourceType
+
+from stream.settings import Settings
+from stream.topics import ensure_topics, wanted
+from tests.kafka.harness import Deployment, deploy
+from tests.kafka.secure_broker import CERTIFIED, USERS, Right, SecureBroker
+from tests.kafka.test_end_to_end import DEMO_RULES
+from tests.kafka.test_exactness import TRAFFIC, assert_exact
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "kafka-security.md"
+EVERYTHING = [
+    Right(kind, name, (AclOperation.ALL,))
+    for kind, name in (
+        (ResourceType.TOPIC, "*"),
+        (ResourceType.GROUP, "*"),
+        (ResourceType.BROKER, "kafka-cluster"),
+    )
+]
+
+
+@pytest.fixture(scope="module")
+def secure(tmp_path_factory: pytest.TempPathFactory, quiet_port: int) -> Iterator[SecureBroker]:
+    """A secured broker on which two users and whoever has a certificate may do everything."""
+    with SecureBroker(tmp_path_factory.mktemp("secure"), quiet_port + 100) as broker:
+        broker.prepare()
+        for user in ("plain", "scram", CERTIFIED):
+            broker.allow(user, EVERYTHING)
+        yield broker
+
+
+def login(secure: SecureBroker, protocol: str, mechanism: str, user: str, password: str = "") -> dict[str, Any]:
+    """Return the settings of somebody who comes with a password."""
+    return {
+        "bootstrap": secure.addresses[protocol],
+        "kafka_security_protocol": protocol,
+        "kafka_sasl_mechanism": mechanism,
+        "kafka_username": user,
+        "kafka_password": password or USERS[user],
+        "kafka_ca_file": secure.ca,
+    }
+
+
+def certified(secure: SecureBroker) -> dict[str, Any]:
+    """Return the settings of somebody who comes with a certificate."""
+    return {
+        "bootstrap": secure.addresses["SSL"],
+        "kafka_security_protocol": "SSL",
+        "kafka_ca_file": secure.ca,
+        "kafka_cert_file": secure.cert,
+        "kafka_key_file": secure.key,
+    }
+
+
+@pytest.mark.parametrize(
+    ("protocol", "mechanism"),
+    [("SASL_PLAINTEXT", "SCRAM-SHA-256"), ("SASL_SSL", "SCRAM-SHA-512"), ("SASL_SSL", "PLAIN"), ("SSL", "")],
+)
+async def test_a_worker_counts_exactly_over_every_kind_of_connection(
+    protocol: str, mechanism: str, secure: SecureBroker, unique: str, tmp_path: Path
+) -> None:
+    user = mechanism.partition("-")[0].lower()
+    given = login(secure, protocol, mechanism, user) if mechanism else certified(secure)
+    async with deploy(given.pop("bootstrap"), unique, tmp_path, DEMO_RULES, **given) as deployment:
+        await deployment.start().ready()
+        await deployment.produce(TRAFFIC)
+        await assert_exact(deployment)
+        deployment.for_workers["PRESETWATCH_WEB_PORT"] = str(deployment.workers[0].port)
+        assert deployment.run("doctor").returncode == 0
+
+
+def documented_rights(settings: Settings) -> list[Right]:
+    """Return the rights that the documentation lists, for the names of these settings."""
+    names = {
+        "batch-processor-events": settings.events_topic,
+        "batch-processor-events.rejected": settings.rejected_topic,
+        "preset-alerts": settings.alerts_topic,
+        "presetwatch": settings.app_id,
+    }
+    rows = re.findall(r"^\| (topic|group) \| `(.+?)` \| (.+) \|$", DOCUMENT.read_text(), re.MULTILINE)
+    return [
+        Right(
+            ResourceType[kind.upper()],
+            names.get(name, name.replace("presetwatch-", f"{settings.app_id}-")),
+            tuple(AclOperation[operation.upper()] for operation in operations.split(", ")),
+        )
+        for kind, name, operations in rows
+    ]
+
+
+def reach_as(deployment: Deployment, given: dict[str, Any]) -> None:
+    """Have the processes of a deployment come to the broker with other settings than the test."""
+    named = {"kafka_bootstrap" if name == "bootstrap" else name: value for name, value in given.items()}
+    deployment.for_workers = {f"PRESETWATCH_{name.upper()}": str(value) for name, value in named.items()}
+
+
+async def test_a_worker_runs_with_the_documented_rights_and_no_more(
+    secure: SecureBroker, unique: str, tmp_path: Path
+) -> None:
+    async with deploy(secure.bootstrap, unique, tmp_path, DEMO_RULES) as deployment:
+        rights = documented_rights(deployment.settings)
+        assert {right.name for right in rights} == {*wanted(deployment.settings), deployment.settings.app_id}
+        secure.allow("least", rights)
+        reach_as(deployment, login(secure, "SASL_SSL", "SCRAM-SHA-256", "least"))
+        worker = await deployment.start().ready()
+        await deployment.produce(TRAFFIC[: len(TRAFFIC) // 2])
+        await deployment.counted(len(deployment.log))
+        worker.kill()
+        await deployment.start().ready()
+        await deployment.produce(TRAFFIC[len(TRAFFIC) // 2 :])
+        await assert_exact(deployment)
+
+
+async def test_what_is_forbidden_is_said_in_a_sentence(secure: SecureBroker, unique: str, tmp_path: Path) -> None:
+    async with deploy(secure.bootstrap, unique, tmp_path, DEMO_RULES) as deployment:
+        reach_as(deployment, login(secure, "SASL_SSL", "SCRAM-SHA-256", "nobody", "wrong"))
+        refused = deployment.run("worker")
+        assert (refused.returncode, refused.stdout) == (3, b"")
+        assert b"Traceback" not in refused.stderr
+        assert b"PRESETWATCH_KAFKA_PASSWORD" in refused.stderr
+        reach_as(deployment, login(secure, "SASL_SSL", "SCRAM-SHA-256", "least"))
+        deployment.for_workers["PRESETWATCH_EVENTS_TOPIC"] = f"nobodys-{unique}"
+        forbidden = deployment.run("worker")
+        assert forbidden.returncode == 3
+        assert b"Traceback" not in forbidden.stderr
+        assert b"cannot create topic" in forbidden.stderr
+        assert b"docs/kafka-security.md" in forbidden.stderr
+
+
+async def test_topics_that_exist_are_enough_where_none_may_be_created(secure: SecureBroker, unique: str) -> None:
+    app_id = f"made-{unique}"
+    as_admin = Settings(_env_file=None, kafka_bootstrap=secure.bootstrap, app_id=app_id)
+    assert await ensure_topics(as_admin) == as_admin.partitions
+    secure.allow("least", documented_rights(as_admin))
+    given = login(secure, "SASL_SSL", "SCRAM-SHA-512", "least")
+    as_worker = Settings(_env_file=None, kafka_bootstrap=given.pop("bootstrap"), app_id=app_id, **given)
+    assert await ensure_topics(as_worker) == as_admin.partitions
