@@ -17,6 +17,7 @@ from stream.web.metrics import registry
 OPS = Path(__file__).parents[2] / "ops"
 RULES = OPS / "prometheus" / "presetwatch.rules.yml"
 DASHBOARD = OPS / "grafana" / "presetwatch.json"
+OPERATIONS = OPS.parent / "docs" / "operations.md"
 PROMTOOL = shutil.which("promtool")
 
 
@@ -54,6 +55,12 @@ def test_every_panel_asks_for_metrics_that_exist(told: set[str]) -> None:
     asked = asked_for("\n".join(expressions(json.loads(DASHBOARD.read_text()))))
     assert len(asked) >= 15
     assert asked <= told
+
+
+def test_every_metric_has_a_line_on_what_to_do_when_it_moves(told: set[str]) -> None:
+    explained = set(re.findall(r"`(presetwatch_[a-z_]+)`", OPERATIONS.read_text()))
+    ours = {re.sub("_(bucket|sum|count)$", "", name) for name in told if name.startswith("presetwatch_")}
+    assert explained == ours
 
 
 @pytest.mark.skipif(PROMTOOL is None, reason="promtool, of Debian's package prometheus, is not installed")
