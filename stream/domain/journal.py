@@ -10,7 +10,7 @@ names, then their notes.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -19,6 +19,13 @@ from stream.domain.packing import PackedPane, pack, unpack
 from stream.domain.panes import HOUR_MS
 from stream.domain.sources import Batch, SourceState
 from stream.domain.tally import Tally
+
+FORMAT: Final = 1
+"""Of a journal record: raised when a release writes what the one before cannot read."""
+
+
+class _Version(msgspec.Struct):
+    v: int
 
 
 class _Header(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -72,7 +79,7 @@ def record_key(chain: bytes, batch: Batch, writer: bytes = b"") -> bytes:
 
 def encode(batch: Batch, source: str = "") -> bytes:
     """Return a batch as a journal record's value; `source` is the id of the topic that was counted."""
-    header = _Header(1, batch.first, batch.last, batch.watermark_ms, _by_preset(batch), source, batch.forwarded_to)
+    header = _Header(FORMAT, batch.first, batch.last, batch.watermark_ms, _by_preset(batch), source, batch.forwarded_to)
     return msgspec.json.encode(header) + b"\n" + pack_jobs(batch.jobs)
 
 
@@ -82,7 +89,7 @@ def decode(key: bytes, value: bytes) -> Batch | Corrupt:
     try:
         header = msgspec.json.decode(line, type=_Header)
     except msgspec.MsgspecError as error:
-        return Corrupt(key, f"its header does not fit: {error}")
+        return Corrupt(key, _other_format(line) or f"its header does not fit: {error}")
     if len(packed) % JOB_BYTES:
         return Corrupt(key, f"its {len(packed)} bytes of jobs are not a multiple of {JOB_BYTES}")
     batch = Batch(header.first, header.last, header.watermark_ms, jobs=unpack_jobs(packed))
@@ -91,6 +98,14 @@ def decode(key: bytes, value: bytes) -> Batch | Corrupt:
         (preset, counts.start_ms): unpack(counts) for preset, panes in header.tallies.items() for counts in panes
     }
     return batch
+
+
+def _other_format(line: bytes) -> str | None:
+    try:
+        found = msgspec.json.decode(line, type=_Version).v
+    except msgspec.MsgspecError:
+        return None
+    return None if found == FORMAT else f"it has format {found}, of another version of presetwatch; this reads {FORMAT}"
 
 
 def _by_preset(batch: Batch) -> dict[str, tuple[PackedPane, ...]]:

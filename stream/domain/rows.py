@@ -55,9 +55,18 @@ class PresetRow(_Row):
     fired: dict[str, AlertEvent] = {}
 
 
-class ClockRow(_Row):
-    """How far a tallies partition has been read and decided."""
+FORMAT = 1
+"""Of all rows: raised when a release writes what the one before cannot read."""
 
+
+class _Version(msgspec.Struct):
+    v: int = FORMAT
+
+
+class ClockRow(_Row):
+    """How far a tallies partition has been read and decided, and in which format all rows are."""
+
+    v: int = FORMAT
     position: int
     pane_ms: int
     tick_ms: int | None
@@ -126,6 +135,7 @@ def restore(policy: DecidingPolicy, watches_topic: bool, rates: Rows, alerts: Ro
     """Return the board that was stored and the offset to read on from; raises `Unreadable`."""
     board = Board(policy, watches_topic)
     try:
+        _check_format(alerts.get(CLOCK_KEY, b"{}"))
         clock = ClockRow.model_validate_json(alerts[CLOCK_KEY]) if CLOCK_KEY in alerts else None
         for key, value in alerts.items():
             if key.startswith(PRESET_PREFIX):
@@ -138,6 +148,12 @@ def restore(policy: DecidingPolicy, watches_topic: bool, rates: Rows, alerts: Ro
         _restore_clock(board, clock)
     board.resume()
     return board, clock.position if clock else 0
+
+
+def _check_format(clock: bytes) -> None:
+    found = msgspec.json.decode(clock, type=_Version).v
+    if found != FORMAT:
+        raise Unreadable(f"it has format {found}, of another version of presetwatch; this reads {FORMAT}")
 
 
 def _restore_clock(board: Board, clock: ClockRow) -> None:

@@ -199,6 +199,13 @@ def test_state_of_another_pane_is_refused_with_both_lengths() -> None:
     assert str(refused.value) == "the state was written with PANE=10000 ms, not 5000 ms"
 
 
+def test_state_of_another_format_is_refused_with_both_formats() -> None:
+    newer = edited(ALERTS[rows.CLOCK_KEY], v=2, tick_ms={"of": "another kind"})
+    with pytest.raises(rows.Unreadable) as refused:
+        rows.restore(deciding_policy(RULES, 1), True, RATES, ALERTS | {rows.CLOCK_KEY: newer})
+    assert str(refused.value) == "it has format 2, of another version of presetwatch; this reads 1"
+
+
 @given(st.sampled_from([BLOCK, PRESET, rows.CLOCK_KEY]), st.data())
 def test_any_damage_to_a_row_is_read_or_refused(key: bytes, data: st.DataObject) -> None:
     row = (RATES | ALERTS)[key]
