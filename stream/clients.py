@@ -8,9 +8,11 @@ from typing import Any
 
 import faust
 from aiokafka.helpers import create_ssl_context
+from pydantic import SecretStr
 
 from stream.domain.decoding import MAX_BYTES
 from stream.settings import Settings
+from stream.tokens import Tokens
 
 LARGEST_REQUEST = MAX_BYTES + 2**20
 """A record of the greatest size that can be read must still fit when it is parked with headers; bytes."""
@@ -41,12 +43,7 @@ def librdkafka(settings: Settings) -> dict[str, Any]:
     }
     arguments |= {name: str(path) for name, path in files.items() if path is not None}
     if settings.kafka_security_protocol.startswith("SASL"):
-        sasl = _sasl(settings)
-        arguments |= {
-            "sasl.mechanism": sasl["sasl_mechanism"],
-            "sasl.username": sasl["sasl_plain_username"],
-            "sasl.password": sasl["sasl_plain_password"],
-        }
+        arguments |= _librdkafka_sasl(settings)
     return arguments
 
 
@@ -57,15 +54,31 @@ def librdkafka_reader(settings: Settings) -> dict[str, Any]:
     return {**librdkafka(settings), "group.id": settings.app_id, "enable.auto.commit": False}
 
 
+def _librdkafka_sasl(settings: Settings) -> dict[str, Any]:
+    user, password = settings.kafka_username, _secret(settings.kafka_password)
+    if settings.kafka_sasl_mechanism == "OAUTHBEARER":
+        scope = {"sasl.oauthbearer.scope": settings.kafka_token_scope} if settings.kafka_token_scope else {}
+        return {
+            "sasl.mechanism": "OAUTHBEARER",
+            "sasl.oauthbearer.method": "oidc",
+            "sasl.oauthbearer.client.id": user,
+            "sasl.oauthbearer.client.secret": password,
+            "sasl.oauthbearer.token.endpoint.url": settings.kafka_token_url,
+            **scope,
+        }
+    return {"sasl.mechanism": settings.kafka_sasl_mechanism, "sasl.username": user, "sasl.password": password}
+
+
 def credentials(settings: Settings) -> Any:
     """Return Faust's credentials, or None for a broker without any."""
     context = ssl_context(settings)
     if settings.kafka_security_protocol.startswith("SASL"):
-        sasl = _sasl(settings)
+        if settings.kafka_sasl_mechanism == "OAUTHBEARER":
+            return faust.OAuthCredentials(oauth_cb=_tokens(settings), ssl_context=context)
         return faust.SASLCredentials(
-            mechanism=sasl["sasl_mechanism"],
-            username=sasl["sasl_plain_username"],
-            password=sasl["sasl_plain_password"],
+            mechanism=settings.kafka_sasl_mechanism,
+            username=settings.kafka_username,
+            password=_secret(settings.kafka_password),
             ssl_context=context,
         )
     return faust.SSLCredentials(context) if context else None
@@ -84,12 +97,22 @@ def ssl_context(settings: Settings) -> ssl.SSLContext | None:
 
 
 def _sasl(settings: Settings) -> dict[str, Any]:
-    password = settings.kafka_password
+    if settings.kafka_sasl_mechanism == "OAUTHBEARER":
+        return {"sasl_mechanism": "OAUTHBEARER", "sasl_oauth_token_provider": _tokens(settings)}
     return {
         "sasl_mechanism": settings.kafka_sasl_mechanism,
         "sasl_plain_username": settings.kafka_username,
-        "sasl_plain_password": password.get_secret_value() if password else None,
+        "sasl_plain_password": _secret(settings.kafka_password),
     }
+
+
+def _tokens(settings: Settings) -> Tokens:
+    password = settings.kafka_password or SecretStr("")
+    return Tokens(settings.kafka_token_url or "", settings.kafka_username or "", password, settings.kafka_token_scope)
+
+
+def _secret(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()
 
 
 def _text(path: object) -> str | None:

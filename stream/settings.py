@@ -17,7 +17,7 @@ PREFIX = "PRESETWATCH_"
 DEFAULT_BOOTSTRAP = "127.0.0.1:9092"
 Duration = Annotated[int, BeforeValidator(lambda given: given if isinstance(given, int) else parse_duration(given))]
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
-SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
 
 
 class Settings(BaseSettings):
@@ -32,6 +32,8 @@ class Settings(BaseSettings):
     kafka_sasl_mechanism: SaslMechanism = "PLAIN"
     kafka_username: str | None = None
     kafka_password: SecretStr | None = None
+    kafka_token_url: str | None = Field(None, description="Where OAUTHBEARER gets its tokens.")
+    kafka_token_scope: str | None = None
     kafka_ca_file: Path | None = None
     kafka_cert_file: Path | None = None
     kafka_key_file: Path | None = None
@@ -77,6 +79,19 @@ class Settings(BaseSettings):
     def rekeyed_topic(self) -> str:
         """Where records go whose job is at home in another partition than theirs."""
         return f"{self.app_id}-rekeyed"
+
+    @model_validator(mode="after")
+    def _has_what_the_broker_is_told(self) -> "Settings":
+        if not self.kafka_security_protocol.startswith("SASL"):
+            return self
+        needed = {"KAFKA_USERNAME": self.kafka_username, "KAFKA_PASSWORD": self.kafka_password}
+        if self.kafka_sasl_mechanism == "OAUTHBEARER":
+            needed["KAFKA_TOKEN_URL"] = self.kafka_token_url
+        missing = [PREFIX + name for name, given in needed.items() if not given]
+        if missing:
+            mechanism = self.kafka_sasl_mechanism
+            raise ValueError(f"{self.kafka_security_protocol} with {mechanism} needs {' and '.join(missing)}.")
+        return self
 
     @model_validator(mode="after")
     def _hours_are_whole_panes(self) -> "Settings":

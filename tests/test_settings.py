@@ -84,6 +84,16 @@ def test_a_secret_is_not_shown_by_the_fault_of_another_setting(tmp_path: Path, n
     assert refused.value.__cause__ is None
 
 
+def test_a_login_that_lacks_something_is_refused_with_what_it_lacks() -> None:
+    with pytest.raises(ValueError, match="SASL_SSL with PLAIN needs PRESETWATCH_KAFKA_PASSWORD") as refused:
+        settings(kafka_security_protocol="SASL_SSL", kafka_username="me")
+    assert "USERNAME" not in str(refused.value)
+    login = {"kafka_username": "me", "kafka_password": "hush", "kafka_security_protocol": "SASL_SSL"}
+    with pytest.raises(ValueError, match="OAUTHBEARER needs PRESETWATCH_KAFKA_TOKEN_URL"):
+        settings(**login, kafka_sasl_mechanism="OAUTHBEARER")
+    assert settings(**login).kafka_username == "me"
+
+
 def test_settings_do_not_change_while_a_process_runs() -> None:
     held = settings()
     with pytest.raises(ValidationError, match="frozen"):
@@ -106,7 +116,7 @@ def test_settings_do_not_change_while_a_process_runs() -> None:
         ("log_level", "loud", "'debug', 'info', 'warning' or 'error'"),
         ("log_format", "xml", "'console' or 'json'"),
         ("kafka_security_protocol", "TLS", "'PLAINTEXT', 'SSL', 'SASL_PLAINTEXT' or 'SASL_SSL'"),
-        ("kafka_sasl_mechanism", "GSSAPI", "'PLAIN', 'SCRAM-SHA-256' or 'SCRAM-SHA-512'"),
+        ("kafka_sasl_mechanism", "GSSAPI", "'PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512' or 'OAUTHBEARER'"),
         ("pane", "999ms", "greater than or equal to"),
         ("pane", "2h", "less than or equal to"),
         ("allowed_lateness", "61m", "less than or equal to"),

@@ -38,7 +38,7 @@ ssl.truststore.type=PEM
 ssl.truststore.location=ca.pem
 listener.name.ssl.ssl.client.auth=required
 ssl.principal.mapping.rules=RULE:^.*CN=([^,]*).*$/$1/
-sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
+sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 super.users=User:ANONYMOUS
 allow.everyone.if.no.acl.found=false
@@ -135,8 +135,13 @@ def _as_pkcs8(key: bytes) -> bytes:
 def _logins() -> Iterable[str]:
     plain = "org.apache.kafka.common.security.plain.PlainLoginModule"
     scram = "org.apache.kafka.common.security.scram.ScramLoginModule"
+    oauth = "org.apache.kafka.common.security.oauthbearer"
     for listener in ("sasl_plaintext", "sasl_ssl"):
         name = f"listener.name.{listener}"
         yield f'{name}.plain.sasl.jaas.config={plain} required user_plain="{USERS["plain"]}";\n'
+        yield f"{name}.oauthbearer.sasl.jaas.config={oauth}.OAuthBearerLoginModule required;\n"
+        # Tokens are not signed: who may issue them is the broker's concern, not presetwatch's.
+        handler = f"{oauth}.internals.unsecured.OAuthBearerUnsecuredValidatorCallbackHandler"
+        yield f"{name}.oauthbearer.sasl.server.callback.handler.class={handler}\n"
         for mechanism in ("scram-sha-256", "scram-sha-512"):
             yield f"{name}.{mechanism}.sasl.jaas.config={scram} required;\n"

@@ -1,11 +1,17 @@
 """Every connection works with TLS, SASL and mutual TLS, and with no more rights than the documentation lists."""
 
+import asyncio
+import base64
+import json
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import encode_basic_auth, web
+from aiohttp.test_utils import TestServer
 from confluent_kafka.admin import AclOperation, ResourceType
 
 from stream.settings import Settings
@@ -16,6 +22,7 @@ from tests.kafka.test_end_to_end import DEMO_RULES
 from tests.kafka.test_exactness import TRAFFIC, assert_exact
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "kafka-security.md"
+TOKEN_SECONDS = 30
 EVERYTHING = [
     Right(kind, name, (AclOperation.ALL,))
     for kind, name in (
@@ -48,6 +55,27 @@ def login(secure: SecureBroker, protocol: str, mechanism: str, user: str, passwo
     }
 
 
+@pytest.fixture
+async def token_url() -> AsyncIterator[str]:
+    """Where whoever knows the secret of `plain` gets tokens that are valid for a short while."""
+
+    async def give(request: web.Request) -> web.Response:
+        who, asked = request.headers["Authorization"], await request.post()
+        if (who, asked["grant_type"]) != (encode_basic_auth("plain", USERS["plain"]), "client_credentials"):
+            return web.Response(status=401)
+        claims = {"sub": "plain", "iat": time.time(), "exp": time.time() + TOKEN_SECONDS}
+        parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in ({"alg": "none"}, claims)]
+        token = b".".join([*parts, b""]).decode()
+        return web.json_response({"access_token": token, "token_type": "bearer", "expires_in": TOKEN_SECONDS})
+
+    app = web.Application()
+    app.router.add_post("/token", give)
+    server = TestServer(app)
+    await server.start_server()
+    yield str(server.make_url("/token"))
+    await server.close()
+
+
 def certified(secure: SecureBroker) -> dict[str, Any]:
     """Return the settings of somebody who comes with a certificate."""
     return {
@@ -61,19 +89,28 @@ def certified(secure: SecureBroker) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("protocol", "mechanism"),
-    [("SASL_PLAINTEXT", "SCRAM-SHA-256"), ("SASL_SSL", "SCRAM-SHA-512"), ("SASL_SSL", "PLAIN"), ("SSL", "")],
+    [
+        ("SASL_PLAINTEXT", "SCRAM-SHA-256"),
+        ("SASL_SSL", "SCRAM-SHA-512"),
+        ("SASL_SSL", "PLAIN"),
+        ("SASL_SSL", "OAUTHBEARER"),
+        ("SSL", ""),
+    ],
 )
-async def test_a_worker_counts_exactly_over_every_kind_of_connection(
-    protocol: str, mechanism: str, secure: SecureBroker, unique: str, tmp_path: Path
+async def test_a_worker_counts_exactly_over_every_kind_of_connection(  # noqa: PLR0917  # fixtures
+    protocol: str, mechanism: str, secure: SecureBroker, token_url: str, unique: str, tmp_path: Path
 ) -> None:
-    user = mechanism.partition("-")[0].lower()
+    user = "scram" if mechanism.startswith("SCRAM") else "plain"
     given = login(secure, protocol, mechanism, user) if mechanism else certified(secure)
+    given |= {"kafka_token_url": token_url} if mechanism == "OAUTHBEARER" else {}
     async with deploy(given.pop("bootstrap"), unique, tmp_path, DEMO_RULES, **given) as deployment:
         await deployment.start().ready()
         await deployment.produce(TRAFFIC)
         await assert_exact(deployment)
         deployment.for_workers["PRESETWATCH_WEB_PORT"] = str(deployment.workers[0].port)
-        assert deployment.run("doctor").returncode == 0
+        # In a thread, since whoever gives tokens runs here.
+        examined = await asyncio.to_thread(deployment.run, "doctor")
+        assert examined.returncode == 0, examined.stdout
 
 
 def documented_rights(settings: Settings) -> list[Right]:
