@@ -4,10 +4,13 @@ A change here is a change of contract: it needs a version and a note, not only a
 """
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cloudevents.core.bindings.kafka import KafkaMessage, from_binary
+from cloudevents.core.formats.json import JSONFormat
 from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
@@ -112,6 +115,16 @@ def test_an_alert_event_carries_binary_cloudevents_headers() -> None:
         ("ce_time", b"2024-03-25T21:40:00.250Z"),
         ("content-type", b"application/json"),
     ]
+
+
+@pytest.mark.parametrize("alert", [FIRED, RESOLVED])
+def test_an_alert_is_the_event_that_the_sdk_of_cloudevents_reads(alert: AlertEvent) -> None:
+    message = KafkaMessage(dict(alert.cloudevent_headers()), b"summarize", alert.to_json())
+    event = from_binary(message, JSONFormat())
+    assert (event.get_id(), event.get_source(), event.get_specversion()) == (alert.id, "/presetwatch", "1.0")
+    assert event.get_type() == f"dev.presetwatch.alert.{alert.kind}"
+    assert event.get_time() == datetime.fromtimestamp(alert.at / 1000, UTC)
+    assert event.get_data() == json.loads(alert.to_json())
 
 
 def test_an_alert_that_cannot_be_written_as_utf8_is_written_with_marks_in_its_place() -> None:
