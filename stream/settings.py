@@ -6,8 +6,9 @@ Law: settings are read once, checked at once, and never change while a process r
 
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from stream.domain.duration import format_duration, parse_duration
@@ -17,6 +18,7 @@ PREFIX = "PRESETWATCH_"
 DEFAULT_BOOTSTRAP = "127.0.0.1:9092"
 Duration = Annotated[int, BeforeValidator(lambda given: given if isinstance(given, int) else parse_duration(given))]
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+_THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
 SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
 
 
@@ -62,6 +64,9 @@ class Settings(BaseSettings):
     webhook_basic_auth: SecretStr | None = None
     webhook_tolerance: Duration = Field(300_000, ge=0)
 
+    daily_api_key: SecretStr | None = None
+    daily_api_url: str = "https://api.daily.co/v1"
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["console", "json"] = "console"
 
@@ -79,6 +84,14 @@ class Settings(BaseSettings):
     def rekeyed_topic(self) -> str:
         """Where records go whose job is at home in another partition than theirs."""
         return f"{self.app_id}-rekeyed"
+
+    @field_validator("daily_api_url")
+    @classmethod
+    def _key_goes_nowhere_in_the_clear(cls, given: str) -> str:
+        url = urlsplit(given)
+        if url.hostname and (url.scheme == "https" or (url.scheme == "http" and url.hostname in _THIS_MACHINE)):
+            return given
+        raise ValueError("the API key is sent there, so it must begin with https://, but for this machine itself")
 
     @model_validator(mode="after")
     def _has_what_the_broker_is_told(self) -> "Settings":

@@ -8,7 +8,9 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 from stream.cli.ask import Answer, NoAnswer
+from stream.cli.output import Ended, ExitCode
 from stream.cli.reach import way_in
+from stream.daily.wire import ACTIVE, Webhook
 from stream.domain.rules import RuleSet
 from stream.rules_file import Fault
 from stream.settings import PREFIX, Settings
@@ -124,3 +126,29 @@ def check_secret(settings: Settings) -> Check:
         return Check("secret", State.OK, "webhooks are verified")
     mend = f"Set {PREFIX}WEBHOOK_HMAC to the hmac that Daily gave when the webhook was made."
     return Check("secret", State.WARN, "no webhook secret: a gateway could not tell Daily from anyone else", mend)
+
+
+def check_webhooks(found: Sequence[Webhook] | Ended) -> Check:
+    """Judge whether Daily tells us of jobs; an ending says why it could not be asked."""
+    if isinstance(found, Ended):
+        state = State.WARN if found.code is ExitCode.OUT_OF_REACH else State.FAIL
+        return Check("webhooks", state, "Daily does not say how they are", str(found))
+    ours = [webhook for webhook in found if webhook.is_about_jobs]
+    failed = [str(webhook.uuid) for webhook in ours if webhook.has_failed]
+    if failed:
+        mend = "See that its address answers, then `presetwatch webhook reactivate` and `presetwatch reconcile`."
+        return Check("webhooks", State.FAIL, f"Daily has given up on {', '.join(failed)} and sends it nothing", mend)
+    return _check_subscriptions(ours)
+
+
+def _check_subscriptions(ours: Sequence[Webhook]) -> Check:
+    lacking = [webhook for webhook in ours if webhook.missing_types]
+    if len(lacking) == len(ours):
+        told = [f"{webhook.uuid} does not tell of {webhook.missing_types[0]}" for webhook in lacking]
+        mend = "`presetwatch webhook create ADDRESS` makes one for both events about batch jobs."
+        return Check("webhooks", State.WARN, "; ".join(told) or "Daily has no webhook that tells of batch jobs", mend)
+    odd = [f"{webhook.uuid} is {webhook.state or 'in no known state'}" for webhook in ours if webhook.state != ACTIVE]
+    if len(odd) == len(ours):
+        return Check("webhooks", State.WARN, "; ".join(odd), "`presetwatch webhook reactivate UUID` turns it on.")
+    failures = sum(webhook.failed_count or 0 for webhook in ours)
+    return Check("webhooks", State.OK, f"{len(ours)} tell of batch jobs, {failures} deliveries failed in a row")

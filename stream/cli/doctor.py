@@ -18,6 +18,7 @@ from rich.text import Text
 
 from stream.cli import given
 from stream.cli.ask import ask, web_url
+from stream.cli.at_daily import ask_daily
 from stream.cli.checks import (
     Check,
     Cluster,
@@ -28,10 +29,12 @@ from stream.cli.checks import (
     check_secret,
     check_state,
     check_topics,
+    check_webhooks,
     check_worker,
 )
-from stream.cli.output import ExitCode, out, working, write_line
+from stream.cli.output import Ended, ExitCode, out, working, write_line
 from stream.cli.reach import administering, explain, quiet, reading, sizes_of_topics
+from stream.daily.client import Daily
 from stream.domain.rules import RuleSet
 from stream.inspection import faults_of_state
 from stream.rules_file import Fault, read
@@ -43,7 +46,7 @@ _SYMBOLS = {State.OK: ("✓", "green"), State.WARN: ("!", "yellow"), State.FAIL:
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Write the checks as JSON.")] = False) -> None:
-    """Say what is wrong with settings, broker, topics, state, lag, rules, worker or secret, and how to mend it.
+    """Say what is wrong with settings, broker, topics, state, lag, rules, worker or webhooks, and how to mend it.
 
     Exits 0 when nothing failed (warnings are allowed), 3 when the broker is
     out of reach, else 1.
@@ -96,7 +99,17 @@ def examine() -> list[Check]:
         check_rules(str(path), rules),
         check_worker(str(web_url(settings)), ask(settings, "/readyz")),
         check_secret(settings),
+        *_examine_webhooks(settings),
     ]
+
+
+def _examine_webhooks(settings: Settings) -> list[Check]:
+    if settings.daily_api_key is None:
+        return []
+    try:
+        return [check_webhooks(ask_daily(settings, Daily.webhooks))]
+    except Ended as failed:
+        return [check_webhooks(failed)]
 
 
 def _examine_broker(settings: Settings, rules: RuleSet | Sequence[Fault]) -> list[Check]:

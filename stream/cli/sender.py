@@ -25,6 +25,7 @@ ACKNOWLEDGED_WITHIN_SECONDS = 30.0
 """An idempotent producer would wait for a broker that is gone without end."""
 STOPS_WITHIN_SECONDS = 5.0
 BATCH_BYTES = 2**18
+Headers = list[tuple[str, bytes]]
 
 
 @dataclass(slots=True)
@@ -42,11 +43,13 @@ class Sender:
         """How many records the broker has, from the first on."""
         return self.settled + sum(1 for _ in takewhile(_is_acknowledged, self.waiting))
 
-    async def put(self, key: bytes | None, value: bytes, timestamp_ms: int | None = None) -> None:
+    async def put(
+        self, key: bytes | None, value: bytes, timestamp_ms: int | None = None, headers: Headers | None = None
+    ) -> None:
         """Send a body; the time is that of the record, now if none is given. Raises `KafkaError`."""
         partition = partition_of(key, value, self.partitions)
         try:
-            sent = await self.producer.send(self.topic, value, key=key, partition=partition, timestamp_ms=timestamp_ms)
+            sent = await self.producer.send(self.topic, value, key, partition, timestamp_ms, headers)
         except MessageSizeTooLargeError:
             await self.settle()
             raise

@@ -97,7 +97,7 @@ def _read_job(body: JsonObject, record_ms: int | None, causes: Causes) -> Outcom
 def _outcome(job_id: str, payload: JsonObject, cause: Cause | None, time: EventTime) -> Outcome:
     source = payload.get("input")
     return Outcome(
-        job_id=_bounded(job_id),
+        job_id=bounded_name(job_id),
         preset=read_preset(payload.get("preset")),
         failed=cause is not None,
         cause=cause,
@@ -113,7 +113,8 @@ def _understands(version: object) -> bool:
     return isinstance(version, (str, int, float)) and str(version).strip().partition(".")[0] == "1"
 
 
-def _bounded(name: str) -> str:
+def bounded_name(name: str) -> str:
+    """Return a name as it is kept, which is the name itself unless it is very long."""
     if len(name) <= MAX_NAME_CHARS:
         return name
     # A digest of the whole keeps names apart that begin alike.
@@ -122,7 +123,7 @@ def _bounded(name: str) -> str:
 
 def read_preset(given: object) -> str:
     """Return the preset that a payload names, bounded in length."""
-    return _bounded(given) if isinstance(given, str) and given.strip() else UNKNOWN
+    return bounded_name(given) if isinstance(given, str) and given.strip() else UNKNOWN
 
 
 def read_source_type(given: object) -> str:

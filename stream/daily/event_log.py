@@ -1,0 +1,105 @@
+"""What the events topic knows of some jobs.
+
+Law: the topic is read from its beginning to where it ended when reading began, record by record as a worker reads it;
+only the jobs asked for are remembered.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from stream.clients import librdkafka
+from stream.domain.causes import Causes
+from stream.domain.columns import ONLY_TIME, read
+from stream.domain.records import Run
+from stream.reader import Reader
+from stream.settings import Settings
+
+ANSWERS_WITHIN_SECONDS = 30.0
+
+Times = dict[str, int]
+"""When jobs ended, in epoch milliseconds, by their ids."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """The offsets at which a partition's log begins and ends."""
+
+    begin: int
+    end: int
+
+
+class LogUnreadable(Exception):
+    """The topic cannot be read to its end; the message says why."""
+
+
+async def extents(settings: Settings, partitions: int) -> dict[int, Extent]:
+    """Return where each partition begins and ends; raises `LogUnreadable`."""
+    try:
+        return await asyncio.to_thread(_extents, settings, partitions)
+    except KafkaException as error:
+        raise LogUnreadable(str(error.args[0].str())) from None
+
+
+def _extents(settings: Settings, partitions: int) -> dict[int, Extent]:
+    consumer = Consumer({**librdkafka(settings), "group.id": "unused", "enable.auto.commit": False})
+    try:
+        places = [TopicPartition(settings.events_topic, partition) for partition in range(partitions)]
+        found = [consumer.get_watermark_offsets(place, timeout=ANSWERS_WITHIN_SECONDS) for place in places]
+        return {partition: Extent(*ends) for partition, ends in enumerate(found)}
+    finally:
+        consumer.close()
+
+
+async def times_of(job_ids: Collection[str], settings: Settings, partitions: int) -> Times:
+    """Return those of the jobs that the topic tells of, with their times; raises `LogUnreadable`."""
+    causes, times = Causes(), Times()
+    async with _reading(settings) as reader:
+        async for run in _runs(reader, await extents(settings, partitions)):
+            columns = read(run, causes)
+            for row, job_id in enumerate(columns.job_ids):
+                if job_id in job_ids and columns.codes[row] != ONLY_TIME:
+                    times.setdefault(job_id, int(columns.at_ms[row]))
+    return times
+
+
+@asynccontextmanager
+async def _reading(settings: Settings) -> AsyncIterator[Reader]:
+    reader = Reader(settings.events_topic, librdkafka(settings))
+    try:
+        yield reader
+    finally:
+        await asyncio.to_thread(reader.close)
+
+
+async def _runs(reader: Reader, extents: Mapping[int, Extent]) -> AsyncIterator[Run]:
+    positions = {partition: extent.begin for partition, extent in extents.items()}
+    reader.assign(positions)
+    while any(
+        at < extents[partition].end and not reader.has_read_all(partition, at) for partition, at in positions.items()
+    ):
+        for partition, run in await _fetch(reader):
+            positions[partition] = run.offsets[-1] + 1
+            yield run
+            reader.done()
+
+
+async def _fetch(reader: Reader) -> list[tuple[int, Run]]:
+    """Return what comes next; whatever comes, the end of a partition too, comes in time."""
+    loop = asyncio.get_running_loop()
+    gives_up_at = loop.time() + ANSWERS_WITHIN_SECONDS
+    while True:
+        fetched = await reader.polling()
+        try:
+            brought = reader.take()
+        except KafkaException as error:
+            raise LogUnreadable(str(error.args[0].str())) from None
+        if brought.out_of_range:
+            raise LogUnreadable("it was cut, or made anew, while it was read")
+        if brought.chunks or fetched.ends:
+            return [(chunk.partition, chunk.run) for chunk in brought.chunks]
+        if loop.time() > gives_up_at:
+            raise LogUnreadable(f"no answer within {ANSWERS_WITHIN_SECONDS:g} s")
