@@ -80,13 +80,15 @@ class Reconciling:
         self.progress.after = after
         self.newest_ms = _now_ms() if after is None else None
         window: list[str] = []
+        last = after
         async for page in self._pages(after):
             window += self._take(page)
+            last = page.last_id or last
             self.tell(self.progress)
             if len(window) >= self.window_jobs:
-                await self._see_to(window, page.last_id)
+                await self._see_to(window, last)
                 window = []
-        await self._see_to(window, self.progress.after)
+        await self._see_to(window, last)
 
     async def _pages(self, after: str | None) -> AsyncIterator[Page]:
         async for page in self.daily.pages(after):

@@ -13,8 +13,9 @@ from stream.cli.lifetime import until_told_to_stop
 from stream.local.traffic import generate
 from tests.cli.commands import body, run
 
-COMMANDS = ["up", "demo", "worker", "broker", "produce", "alerts", "rates", "replay", "doctor"]
-NESTED = [["rules", "check"], ["schema", "export"]]
+COMMANDS = ["up", "demo", "worker", "broker", "produce", "alerts", "rates", "replay", "reconcile", "doctor"]
+WEBHOOK = [["webhook", verb] for verb in ("create", "list", "reactivate", "delete")]
+NESTED = [["rules", "check"], ["schema", "export"], *WEBHOOK]
 
 
 @pytest.mark.parametrize("command", [*([name] for name in COMMANDS), *NESTED], ids=" ".join)
@@ -27,7 +28,7 @@ def test_every_command_teaches_with_an_example_and_its_settings(command: list[st
 
 def test_the_overview_names_every_command_and_the_exit_codes() -> None:
     done = run("--help")
-    assert all(name in done.stdout for name in (*COMMANDS, "rules", "schema", "Exit codes: 0 done"))
+    assert all(name in done.stdout for name in (*COMMANDS, "rules", "schema", "webhook", "Exit codes: 0 done"))
 
 
 @pytest.mark.parametrize("arguments", [["nope"], ["replay"], ["demo", "--minutes", "0"], ["rates", "--windows", "5m"]])

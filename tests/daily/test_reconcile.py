@@ -1,0 +1,192 @@
+"""Which jobs are appended, as what, and at what time; the topic here is a dict, as tests/kafka has the real one."""
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stream.daily.client import Pace, connected
+from stream.daily.event_log import Times
+from stream.daily.failure import OutOfReach
+from stream.daily.reconcile import Progress, Reconciling
+from stream.daily.reconciled import Headers, estimate_times, event_of
+from stream.domain.causes import Causes
+from stream.domain.parse import Outcome, parse
+from tests.daily.stub import KEY, DailyStub, Fault, job, job_id
+
+NOW_MS = 1_767_603_600_000
+BRISK = Pace(spacing_seconds=0.0005, attempts=2, first_wait_seconds=0.001)
+
+
+@dataclass
+class Topic:
+    """What an events topic would hold."""
+
+    times: Times = field(default_factory=dict)
+    events: list[tuple[bytes, Headers]] = field(default_factory=list)
+    looks: int = 0
+    most_asked: int = 0
+
+    async def look(self, jobs: Collection[str]) -> Times:
+        self.looks += 1
+        self.most_asked = max(self.most_asked, len(jobs))
+        return {each: at for each, at in self.times.items() if each in jobs}
+
+    async def append(self, event: bytes, headers: Headers) -> None:
+        outcome = outcome_of(event)
+        self.events.append((event, headers))
+        self.times[outcome.job_id] = outcome.at_ms
+
+    @property
+    def appended(self) -> list[str]:
+        return [json.loads(event)["payload"]["id"] for event, _ in self.events]
+
+
+def outcome_of(event: bytes) -> Outcome:
+    outcome = parse(event, NOW_MS, Causes())
+    assert isinstance(outcome, Outcome), outcome
+    return outcome
+
+
+async def reconcile(
+    daily: DailyStub, topic: Topic, after: str | None = None, *, dry_run: bool = False, **given: Any
+) -> Progress:
+    async with connected(daily.url, KEY, BRISK) as client:
+        append = None if dry_run else topic.append
+        run = Reconciling(client, topic.look, append, lambda _: None, **given)
+        await run.run(after)
+        return run.progress
+
+
+def jobs_of(count: int) -> list[dict[str, Any]]:
+    """Return jobs, newest first, of which each fifth has failed and each seventh still runs."""
+    states = ["processing" if n % 7 == 0 else "error" if n % 5 == 0 else "finished" for n in range(count)]
+    return [job(number, state) for number, state in enumerate(states)]
+
+
+async def test_what_has_ended_and_lacks_is_appended_and_nothing_else(daily: DailyStub) -> None:
+    daily.jobs = jobs_of(230)
+    ended = [each["id"] for each in daily.jobs if each["status"] != "processing"]
+    topic = Topic(dict.fromkeys(ended[::2], NOW_MS))
+    progress = await reconcile(daily, topic)
+    assert topic.appended == ended[1::2]
+    assert (progress.listed, progress.known, progress.lacking) == (230, len(ended[::2]), len(ended[1::2]))
+    assert (progress.running, progress.appended) == (230 - len(ended), len(ended[1::2]))
+
+
+async def test_a_second_run_appends_nothing_and_fetches_nothing(daily: DailyStub) -> None:
+    daily.jobs, topic = jobs_of(120), Topic()
+    await reconcile(daily, topic)
+    fetched = daily.count("GET", "/v1/batch-processor/")
+    assert (await reconcile(daily, topic)).appended == 0
+    assert daily.count("GET", "/v1/batch-processor/") == fetched == len(topic.events)
+
+
+async def test_a_run_that_daily_breaks_off_is_finished_by_the_next_one(daily: DailyStub) -> None:
+    daily.jobs, topic = [job(number) for number in range(60)], Topic()
+    daily.faults = [Fault(503, path=f"/v1/batch-processor/{job_id(40)}")] * 2
+    with pytest.raises(OutOfReach):
+        await reconcile(daily, topic)
+    assert 0 < len(topic.events) < 60
+    await reconcile(daily, topic)
+    assert sorted(topic.appended) == sorted(job_id(number) for number in range(60))
+
+
+async def test_memory_is_bounded_by_the_window_and_each_job_is_seen_once(daily: DailyStub) -> None:
+    daily.jobs, topic = [job(number) for number in range(450)], Topic()
+    await reconcile(daily, topic, window_jobs=100)
+    assert topic.appended == [job_id(number) for number in range(450)]
+    assert (topic.most_asked, topic.looks) == (100, 5)
+
+
+async def test_only_so_many_of_the_newest_jobs_are_looked_at(daily: DailyStub) -> None:
+    daily.jobs, topic = [job(number) for number in range(250)], Topic()
+    progress = await reconcile(daily, topic, most=130)
+    assert topic.appended == [job_id(number) for number in range(130)]
+    assert (progress.listed, progress.after) == (130, job_id(129))
+
+
+async def test_a_run_can_go_on_after_the_last_job_that_was_seen_to(daily: DailyStub) -> None:
+    daily.jobs, topic = [job(number) for number in range(250)], Topic()
+    daily.faults = [Fault(503, path=f"/v1/batch-processor/{job_id(220)}")] * 2
+    run = Progress()
+    async with connected(daily.url, KEY, BRISK) as client:
+        with pytest.raises(OutOfReach):
+            await Reconciling(client, topic.look, topic.append, lambda _: None, window_jobs=100, progress=run).run()
+    assert run.after == job_id(199)
+    listed = daily.count("GET", "/v1/batch-processor")
+    await reconcile(daily, topic, run.after)
+    assert sorted(topic.appended) == sorted(job_id(number) for number in range(250))
+    assert daily.count("GET", "/v1/batch-processor") - listed <= 2 + 50
+
+
+async def test_a_dry_run_says_what_lacks_and_appends_nothing(daily: DailyStub) -> None:
+    daily.jobs, topic = [job(number) for number in range(10)], Topic({job_id(3): NOW_MS})
+    progress = await reconcile(daily, topic, dry_run=True)
+    assert (progress.lacking, progress.appended, topic.events) == (9, 0, [])
+    assert daily.count("GET", "/v1/batch-processor/") == 0
+
+
+async def test_a_job_that_is_deleted_meanwhile_is_counted_as_gone(daily: DailyStub) -> None:
+    daily.jobs, topic = [job(1), job(2, deleted=True)], Topic()
+    progress = await reconcile(daily, topic)
+    assert (progress.appended, progress.gone) == (1, 1)
+
+
+async def test_a_failed_job_is_appended_with_its_error_and_a_mark(daily: DailyStub) -> None:
+    daily.jobs, topic = [job(1, "error", preset="soap-notes")], Topic()
+    await reconcile(daily, topic)
+    [(event, headers)] = topic.events
+    outcome = outcome_of(event)
+    assert outcome.cause is not None
+    assert (outcome.job_id, outcome.preset, outcome.cause.reason) == (job_id(1), "soap-notes", "timeout")
+    assert headers[0][0] == "reconciled-at"
+    assert int(headers[0][1]) > NOW_MS
+    assert headers[1] == ("event-time", b"unknown")
+
+
+async def test_the_time_of_a_job_is_estimated_between_its_neighbours_and_marked(daily: DailyStub) -> None:
+    daily.jobs, topic = [job(number) for number in range(3)], Topic({job_id(0): NOW_MS, job_id(2): NOW_MS - 60_000})
+    await reconcile(daily, topic)
+    [(event, headers)] = topic.events
+    assert outcome_of(event).at_ms == NOW_MS - 30_000
+    assert headers[1] == ("event-time", b"estimated")
+
+
+@pytest.mark.parametrize("status", ["submitted", "processing", None, "", 7, ["error"]])
+def test_a_job_that_has_not_ended_is_no_event(status: object) -> None:
+    assert event_of("a", {"id": "a", "status": status}, NOW_MS) is None
+
+
+def test_an_event_names_the_job_it_was_listed_as_whatever_else_daily_says() -> None:
+    event = event_of("a", {"id": "b", "status": "finished", "note": "\u2028é", "big": 10**400}, None)
+    assert event is not None
+    assert outcome_of(event).job_id == "a"
+    assert b"event_ts" not in event
+
+
+# listed:    a  b  c  d  e        known: b at 40 s, d at 20 s
+# estimated: 70    30    20       when listed at 100 s
+def test_times_lie_on_the_line_between_known_neighbours() -> None:
+    known = {"b": 40_000, "d": 20_000}
+    assert estimate_times("abcde", known, 100_000) == {"a": 70_000, "c": 30_000, "e": 20_000}
+    assert estimate_times("abcde", known, None) == {"a": 40_000, "c": 30_000, "e": 20_000}
+
+
+def test_a_listing_that_begins_with_the_oldest_is_not_stretched_to_now() -> None:
+    assert estimate_times("abc", {"b": 20_000, "c": 40_000}, 100_000) == {"a": 20_000}
+
+
+@given(st.dictionaries(st.integers(0, 30), st.integers(1, NOW_MS), max_size=10), st.booleans())
+def test_no_estimate_lies_outside_of_what_is_known(times: dict[int, int], is_whole: bool) -> None:
+    listed = [str(place) for place in range(31)]
+    known = {str(place): at for place, at in times.items()}
+    estimated = estimate_times(listed, known, NOW_MS if is_whole else None)
+    assert estimated.keys() == (set(listed) - known.keys() if known else set())
+    if known:
+        newest = max(*known.values(), NOW_MS if is_whole else 0)
+        assert all(min(known.values()) <= at <= newest for at in estimated.values())
