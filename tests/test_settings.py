@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from stream.domain.duration import format_duration
 from stream.settings import DEFAULT_BOOTSTRAP, PREFIX, Settings, read_settings
 
-SECRETS = ("kafka_password", "web_token", "webhook_hmac", "webhook_basic_auth")
+SECRETS = ("kafka_password", "web_token", "webhook_hmac", "webhook_basic_auth", "daily_api_key")
 DURATIONS = ("pane", "allowed_lateness", "idle_after", "dedupe_horizon", "webhook_tolerance")
 README = Path(__file__).parents[1] / "README.md"
 
@@ -58,6 +58,21 @@ def test_the_variables_and_defaults_of_the_readme_are_those_of_the_settings(tmp_
 def test_without_brokers_those_of_this_machine_are_meant() -> None:
     assert settings().bootstrap == DEFAULT_BOOTSTRAP == "127.0.0.1:9092"
     assert settings(kafka_bootstrap="a:1,b:2").bootstrap == "a:1,b:2"
+
+
+@pytest.mark.parametrize(
+    "url", ["https://api.daily.co/v1", "http://127.0.0.1:8000/v1", "http://[::1]:1", "http://localhost"]
+)
+def test_a_key_may_go_where_nobody_listens_in(url: str) -> None:
+    assert settings(daily_api_url=url).daily_api_url == url
+
+
+@pytest.mark.parametrize(
+    "url", ["http://api.daily.co/v1", "http://127.0.0.1.example.com", "api.daily.co", "ftp://a", "https://"]
+)
+def test_a_key_is_not_sent_in_the_clear(url: str) -> None:
+    with pytest.raises(ValueError, match=r"^PRESETWATCH_DAILY_API_URL: the API key is sent there"):
+        settings(daily_api_url=url)
 
 
 def test_the_tallies_topic_belongs_to_the_app() -> None:

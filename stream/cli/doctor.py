@@ -34,7 +34,7 @@ from stream.cli.checks import (
 )
 from stream.cli.output import Ended, ExitCode, out, working, write_line
 from stream.cli.reach import administering, explain, quiet, reading, sizes_of_topics
-from stream.daily.client import Daily
+from stream.daily.client import Daily, Pace
 from stream.domain.rules import RuleSet
 from stream.inspection import faults_of_state
 from stream.rules_file import Fault, read
@@ -107,7 +107,7 @@ def _examine_webhooks(settings: Settings) -> list[Check]:
     if settings.daily_api_key is None:
         return []
     try:
-        return [check_webhooks(ask_daily(settings, Daily.webhooks))]
+        return [check_webhooks(ask_daily(settings, Daily.webhooks, Pace(attempts=1)))]
     except Ended as failed:
         return [check_webhooks(failed)]
 

@@ -31,6 +31,10 @@ def reconcile(
     after: Annotated[
         str | None, typer.Option(metavar="JOB", help="Begin after this job of Daily's listing, to go on from there.")
     ] = None,
+    history: Annotated[
+        bool,
+        typer.Option("--history", help="Append also jobs older than all on the topic, at its beginning."),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what lacks, and append nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write the summary as JSON.")] = False,
 ) -> None:
@@ -39,7 +43,8 @@ def reconcile(
     All jobs that Daily lists are held against the events topic; those that
     lack are fetched, 18 a second, and appended with the header reconciled-at.
     Daily does not tell when a job ended: its time is estimated from the jobs
-    listed next to it. A second run appends nothing.
+    listed next to it. Jobs older than all on the topic are no lost ones, and
+    are left alone. A second run appends nothing.
 
     For example:
       presetwatch reconcile
@@ -50,7 +55,7 @@ def reconcile(
     """
     settings = given.settings()
     with counting_up("reconciling", None) as tell:
-        progress = talk(settings, _reconcile(settings, _Wish(newest, after, dry_run), tell))
+        progress = talk(settings, _reconcile(settings, _Wish(newest, after, history, dry_run), tell))
     write_line(json.dumps(progress.as_dict()).encode() if as_json else _summary(progress, settings).encode())
 
 
@@ -60,6 +65,7 @@ class _Wish:
 
     newest: int | None
     after: str | None
+    history: bool
     dry_run: bool
 
 
@@ -83,7 +89,14 @@ async def _reconcile(settings: Settings, wish: _Wish, tell: Tell) -> Progress:
 
 def _run(daily: Daily, topic: "_Topic", wish: _Wish, tell: Tell) -> Reconciling:
     append: Append | None = None if wish.dry_run else topic.append
-    return Reconciling(daily, topic.look, append, lambda progress: tell(progress.listed, _words(progress)), wish.newest)
+    return Reconciling(
+        daily,
+        topic.look,
+        append,
+        lambda progress: tell(progress.listed, _words(progress)),
+        most=wish.newest,
+        with_history=wish.history,
+    )
 
 
 @dataclass(slots=True)
@@ -159,6 +172,7 @@ def _summary(progress: Progress, settings: Settings) -> str:
         "appended": progress.appended,
         "lacking": progress.lacking - progress.appended - progress.gone,
         "gone from Daily": progress.gone,
+        "older than the topic": progress.older,
         "not ended yet": progress.running,
         "listed without an id": progress.unreadable,
     }

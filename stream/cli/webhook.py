@@ -22,7 +22,7 @@ from stream.cli.output import out, say, write_line, wrong
 from stream.cli.webhook_secret import Secret, secret_for
 from stream.cli.webhook_view import as_dict, webhook_table
 from stream.daily.client import Daily, NewWebhook
-from stream.daily.failure import OutOfReach
+from stream.daily.failure import OutOfReach, Refused
 from stream.daily.watch import Watch, WatchMeters
 from stream.daily.wire import Webhook
 from stream.domain.duration import parse_duration
@@ -100,11 +100,17 @@ async def _insist_on_new(daily: Daily, url: str) -> None:
 
 async def _create(daily: Daily, new: NewWebhook) -> Webhook:
     try:
-        return await daily.create_webhook(new)
+        made = await daily.create_webhook(new)
     except OutOfReach as failed:
         if failed.is_undone:
             raise
         raise OutOfReach(f"{failed} The webhook may have been made: see `presetwatch webhook list`.") from None
+    if made.hmac and made.hmac.get_secret_value() != new.hmac:
+        raise Refused(
+            f"Webhook {made.uuid} is made, but Daily signs it with another secret than it was given: "
+            f"`presetwatch webhook list --show-secret` shows which, for the gateway's environment."
+        )
+    return made
 
 
 def _tell_of(webhook: Webhook, secret: Secret | None, *, as_json: bool) -> None:

@@ -48,8 +48,8 @@ class NewWebhook:
     """A webhook that is to be made; `hmac` is base64."""
 
     url: str
-    hmac: str
-    basic_auth: str | None = None
+    hmac: str = field(repr=False)
+    basic_auth: str | None = field(default=None, repr=False)
     retry_type: str = "exponential"
 
     def as_dict(self) -> dict[str, Any]:
@@ -64,10 +64,10 @@ class Daily:
 
     session: aiohttp.ClientSession
     base: URL
-    key: str
+    key: str = field(repr=False)
     pace: Pace
     limiter: AsyncLimiter
-    secrets: set[str] = field(default_factory=set)
+    secrets: set[str] = field(default_factory=set, repr=False)
     """What must not be shown, whoever says it."""
     resumes_at: float = 0.0
     """When Daily wants to be asked again, by the loop's clock."""

@@ -3,6 +3,9 @@
 Law: what is on the topic decides what lacks, so that a second run appends nothing and one that was interrupted is
 simply run again. The topic is looked at after the listing; a webhook that comes later still is a copy, which counts
 once. Memory is bounded by `WINDOW_JOBS`, whatever the length of topic and listing.
+
+Daily lists the newest job first. Jobs that are older than all on the topic ended before anyone listened: they are
+history and not lost, and there is nothing to tell their time by, so they are left alone unless they are asked for.
 """
 
 import asyncio
@@ -18,8 +21,8 @@ from stream.domain.decoding import JsonObject
 from stream.domain.parse import bounded_name
 
 WINDOW_JOBS = 100_000
-"""Jobs that are looked for at once, in some 30 MB. Listing as many takes a minute, in which the topic is read at
-100,000 records a second or so: neither waits long for the other."""
+"""Jobs that are looked for at once. Listing as many takes a minute, in which the topic is read at 100,000 records a
+second or so: neither waits long for the other. If none of as many is on the topic, those after them are not either."""
 
 FETCHED_AT_ONCE = 16
 """So that Daily's rate is the limit, and not how long it takes to answer."""
@@ -43,7 +46,9 @@ class Progress:
     known: int = 0
     """Ended, and on the topic."""
     lacking: int = 0
-    """Ended, and not on the topic."""
+    """Ended, and not on the topic, which knows older ones."""
+    older: int = 0
+    """Ended, and listed after all that are on the topic."""
     running: int = 0
     """Not ended yet."""
     unreadable: int = 0
@@ -70,25 +75,32 @@ class Reconciling:
     tell: Tell
     most: int | None = None
     """How many jobs of the listing are looked at, from where it begins; None for all."""
+    with_history: bool = False
+    """Whether jobs older than all on the topic are appended as well."""
     window_jobs: int = WINDOW_JOBS
     progress: Progress = field(default_factory=Progress)
-    newest_ms: int | None = None
-    """When the listing began, if the next window begins with the newest job."""
+    newer_ms: int | None = None
+    """The time of what is listed before the next window: now, or a job's; None if that is not known."""
 
     async def run(self, after: str | None = None) -> None:
         """See to all jobs that are listed after one; raises `DailyFailed`, and whatever `look` and `append` raise."""
         self.progress.after = after
-        self.newest_ms = _now_ms() if after is None else None
+        self.newer_ms = _now_ms() if after is None else None
         window: list[str] = []
-        last = after
+        carried = 0
         async for page in self._pages(after):
             window += self._take(page)
-            last = page.last_id or last
             self.tell(self.progress)
+            if len(window) - carried < self.window_jobs:
+                continue
+            window = await self._see_to(window)
             if len(window) >= self.window_jobs:
-                await self._see_to(window, last)
+                await self._see_to_history(window)
+                if not self.with_history:
+                    return
                 window = []
-        await self._see_to(window, last)
+            carried = len(window)
+        await self._see_to_history(await self._see_to(window))
 
     async def _pages(self, after: str | None) -> AsyncIterator[Page]:
         async for page in self.daily.pages(after):
@@ -109,27 +121,37 @@ class Reconciling:
         self.progress.running += len(named) - len(ended)
         return ended
 
-    async def _see_to(self, window: Sequence[str], last: str | None) -> None:
+    async def _see_to(self, window: Sequence[str]) -> list[str]:
+        """See to all jobs up to the oldest that is on the topic; return the others."""
         jobs = {bounded_name(job_id): job_id for job_id in window}
         known = await self.look(jobs.keys()) if jobs else {}
-        lacking = {name: job_id for name, job_id in jobs.items() if name not in known}
-        self.progress.known += len(jobs) - len(lacking)
-        self.progress.lacking += len(lacking)
-        if lacking and self.append is not None:
-            times = estimate_times(list(jobs), known, self.newest_ms)
-            await self._append_all([(job_id, times.get(name)) for name, job_id in lacking.items()])
-        self.newest_ms, self.progress.after = None, last
+        oldest = max((place for place, name in enumerate(jobs) if name in known), default=-1)
+        names = list(jobs)[: oldest + 1]
+        times = estimate_times(names, known, self.newer_ms)
+        self.progress.known += len(known)
+        await self._append_all([(jobs[name], times[name]) for name in names if name not in known])
+        if names:
+            self.newer_ms, self.progress.after = known[names[-1]], jobs[names[-1]]
         self.tell(self.progress)
+        return list(jobs.values())[oldest + 1 :]
+
+    async def _see_to_history(self, jobs: Sequence[str]) -> None:
+        """Count jobs that are older than all on the topic, and append them if that is wanted."""
+        self.progress.older += len(jobs)
+        if self.with_history:
+            at_ms = self.newer_ms if self.progress.known else None
+            await self._append_all([(job_id, at_ms) for job_id in jobs])
 
     async def _append_all(self, lacking: Sequence[tuple[str, int | None]]) -> None:
-        for first in range(0, len(lacking), FETCHED_AT_ONCE):
+        self.progress.lacking += len(lacking)
+        for first in range(0, len(lacking) if self.append else 0, FETCHED_AT_ONCE):
             some = lacking[first : first + FETCHED_AT_ONCE]
             jobs = await asyncio.gather(*(self.daily.job(job_id) for job_id, _ in some))
             for (job_id, at_ms), job in zip(some, jobs, strict=True):
-                await self._append(job_id, job, at_ms)
+                await self._append_one(job_id, job, at_ms)
             self.tell(self.progress)
 
-    async def _append(self, job_id: str, job: JsonObject | None, at_ms: int | None) -> None:
+    async def _append_one(self, job_id: str, job: JsonObject | None, at_ms: int | None) -> None:
         assert self.append is not None
         event = None if job is None else event_of(job_id, job, at_ms)
         if event is None:

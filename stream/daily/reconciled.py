@@ -39,17 +39,17 @@ def headers_of(at_ms: int | None, now_ms: int) -> Headers:
     return [(RECONCILED_AT, b"%d" % now_ms), (EVENT_TIME, b"unknown" if at_ms is None else b"estimated")]
 
 
-def estimate_times(listed: Sequence[str], known: Mapping[str, int], newest_ms: int | None) -> dict[str, int]:
+def estimate_times(listed: Sequence[str], known: Mapping[str, int], newer_ms: int | None) -> dict[str, int]:
     """Return a time for each listed job that has none, in epoch milliseconds; nothing if no job has one.
 
-    Between two jobs that are known it is on the line from one to the other. `newest_ms` is the time of a listing that
-    begins with the newest job, as Daily's does, and None for what does not begin there.
+    Between two jobs that are known it is on the line from one to the other. `newer_ms` is the time of what is listed
+    before them, None if that is not known.
     """
     anchors = {place: known[job_id] for place, job_id in enumerate(listed) if job_id in known}
     if not anchors:
         return {}
-    if newest_ms is not None and anchors[min(anchors)] >= anchors[max(anchors)]:
-        anchors[-1] = newest_ms
+    if newer_ms is not None:
+        anchors[-1] = newer_ms
     places = sorted(anchors)
     missing = [place for place, job_id in enumerate(listed) if job_id not in known]
     times = np.interp(missing, places, [anchors[place] for place in places])

@@ -46,6 +46,11 @@ class Topic:
         return [json.loads(event)["payload"]["id"] for event, _ in self.events]
 
 
+def topic_with(*numbers: int) -> Topic:
+    """Return a topic that tells of these jobs, each of which ended ten seconds before the one numbered one less."""
+    return Topic({job_id(number): NOW_MS - 10_000 * number for number in numbers})
+
+
 def outcome_of(event: bytes) -> Outcome:
     outcome = parse(event, NOW_MS, Causes())
     assert isinstance(outcome, Outcome), outcome
@@ -79,7 +84,7 @@ async def test_what_has_ended_and_lacks_is_appended_and_nothing_else(daily: Dail
 
 
 async def test_a_second_run_appends_nothing_and_fetches_nothing(daily: DailyStub) -> None:
-    daily.jobs, topic = jobs_of(120), Topic()
+    daily.jobs, topic = jobs_of(120), topic_with(119)
     await reconcile(daily, topic)
     fetched = daily.count("GET", "/v1/batch-processor/")
     assert (await reconcile(daily, topic)).appended == 0
@@ -87,7 +92,7 @@ async def test_a_second_run_appends_nothing_and_fetches_nothing(daily: DailyStub
 
 
 async def test_a_run_that_daily_breaks_off_is_finished_by_the_next_one(daily: DailyStub) -> None:
-    daily.jobs, topic = [job(number) for number in range(60)], Topic()
+    daily.jobs, topic = [job(number) for number in range(61)], topic_with(60)
     daily.faults = [Fault(503, path=f"/v1/batch-processor/{job_id(40)}")] * 2
     with pytest.raises(OutOfReach):
         await reconcile(daily, topic)
@@ -97,49 +102,50 @@ async def test_a_run_that_daily_breaks_off_is_finished_by_the_next_one(daily: Da
 
 
 async def test_memory_is_bounded_by_the_window_and_each_job_is_seen_once(daily: DailyStub) -> None:
-    daily.jobs, topic = [job(number) for number in range(450)], Topic()
-    await reconcile(daily, topic, window_jobs=100)
-    assert topic.appended == [job_id(number) for number in range(450)]
-    assert (topic.most_asked, topic.looks) == (100, 5)
+    daily.jobs, topic = [job(number) for number in range(451)], topic_with(70, 170, 250, 330, 450)
+    progress = await reconcile(daily, topic, window_jobs=100)
+    assert topic.appended == [job_id(number) for number in range(450) if number not in (70, 170, 250, 330)]
+    assert topic.most_asked <= 200
+    assert (progress.known, progress.appended, progress.after) == (5, 446, job_id(450))
 
 
 async def test_only_so_many_of_the_newest_jobs_are_looked_at(daily: DailyStub) -> None:
-    daily.jobs, topic = [job(number) for number in range(250)], Topic()
+    daily.jobs, topic = [job(number) for number in range(250)], topic_with(129, 249)
     progress = await reconcile(daily, topic, most=130)
-    assert topic.appended == [job_id(number) for number in range(130)]
+    assert topic.appended == [job_id(number) for number in range(129)]
     assert (progress.listed, progress.after) == (130, job_id(129))
 
 
 async def test_a_run_can_go_on_after_the_last_job_that_was_seen_to(daily: DailyStub) -> None:
-    daily.jobs, topic = [job(number) for number in range(250)], Topic()
+    daily.jobs, topic = [job(number) for number in range(250)], topic_with(60, 190, 249)
     daily.faults = [Fault(503, path=f"/v1/batch-processor/{job_id(220)}")] * 2
     run = Progress()
     async with connected(daily.url, KEY, BRISK) as client:
         with pytest.raises(OutOfReach):
             await Reconciling(client, topic.look, topic.append, lambda _: None, window_jobs=100, progress=run).run()
-    assert run.after == job_id(199)
+    assert run.after == job_id(190)
     listed = daily.count("GET", "/v1/batch-processor")
     await reconcile(daily, topic, run.after)
-    assert sorted(topic.appended) == sorted(job_id(number) for number in range(250))
-    assert daily.count("GET", "/v1/batch-processor") - listed <= 2 + 50
+    assert sorted(topic.appended) == sorted(job_id(number) for number in range(249) if number not in (60, 190))
+    assert daily.count("GET", "/v1/batch-processor") - listed <= 2 + 58
 
 
 async def test_a_dry_run_says_what_lacks_and_appends_nothing(daily: DailyStub) -> None:
-    daily.jobs, topic = [job(number) for number in range(10)], Topic({job_id(3): NOW_MS})
+    daily.jobs, topic = [job(number) for number in range(10)], topic_with(3, 8)
     progress = await reconcile(daily, topic, dry_run=True)
-    assert (progress.lacking, progress.appended, topic.events) == (9, 0, [])
+    assert (progress.lacking, progress.appended, progress.older, topic.events) == (7, 0, 1, [])
     assert daily.count("GET", "/v1/batch-processor/") == 0
 
 
 async def test_a_job_that_is_deleted_meanwhile_is_counted_as_gone(daily: DailyStub) -> None:
-    daily.jobs, topic = [job(1), job(2, deleted=True)], Topic()
+    daily.jobs, topic = [job(1), job(2, deleted=True), job(3)], topic_with(3)
     progress = await reconcile(daily, topic)
     assert (progress.appended, progress.gone) == (1, 1)
 
 
 async def test_a_failed_job_is_appended_with_its_error_and_a_mark(daily: DailyStub) -> None:
     daily.jobs, topic = [job(1, "error", preset="soap-notes")], Topic()
-    await reconcile(daily, topic)
+    await reconcile(daily, topic, with_history=True)
     [(event, headers)] = topic.events
     outcome = outcome_of(event)
     assert outcome.cause is not None
@@ -155,6 +161,35 @@ async def test_the_time_of_a_job_is_estimated_between_its_neighbours_and_marked(
     [(event, headers)] = topic.events
     assert outcome_of(event).at_ms == NOW_MS - 30_000
     assert headers[1] == ("event-time", b"estimated")
+
+
+async def test_jobs_older_than_all_on_the_topic_are_history_and_left_alone(daily: DailyStub) -> None:
+    daily.jobs, topic = [job(number) for number in range(12)], topic_with(2, 8)
+    progress = await reconcile(daily, topic)
+    assert topic.appended == [job_id(number) for number in (0, 1, 3, 4, 5, 6, 7)]
+    assert (progress.older, progress.lacking) == (3, 7)
+
+
+async def test_history_is_appended_when_asked_for_at_the_time_of_the_oldest_known_job(daily: DailyStub) -> None:
+    daily.jobs, topic = [job(number) for number in range(500)], topic_with(2, 8)
+    progress = await reconcile(daily, topic, with_history=True, window_jobs=100)
+    assert sorted(topic.appended) == sorted(job_id(number) for number in range(500) if number not in (2, 8))
+    assert topic.times[job_id(499)] == NOW_MS - 80_000
+    assert topic.most_asked <= 200
+    assert (progress.older, progress.lacking) == (491, 498)
+
+
+async def test_what_follows_a_window_of_history_is_not_even_listed(daily: DailyStub) -> None:
+    daily.jobs, topic = [job(number) for number in range(2_000)], topic_with(2)
+    progress = await reconcile(daily, topic, window_jobs=300)
+    assert (topic.appended, progress.older) == ([job_id(0), job_id(1)], progress.listed - 3)
+    assert progress.listed <= 700
+
+
+async def test_a_run_on_an_empty_topic_appends_nothing(daily: DailyStub) -> None:
+    daily.jobs, topic = [job(number) for number in range(5)], Topic()
+    progress = await reconcile(daily, topic)
+    assert (progress.older, progress.appended) == (5, 0)
 
 
 @pytest.mark.parametrize("status", ["submitted", "processing", None, "", 7, ["error"]])
@@ -175,10 +210,6 @@ def test_times_lie_on_the_line_between_known_neighbours() -> None:
     known = {"b": 40_000, "d": 20_000}
     assert estimate_times("abcde", known, 100_000) == {"a": 70_000, "c": 30_000, "e": 20_000}
     assert estimate_times("abcde", known, None) == {"a": 40_000, "c": 30_000, "e": 20_000}
-
-
-def test_a_listing_that_begins_with_the_oldest_is_not_stretched_to_now() -> None:
-    assert estimate_times("abc", {"b": 20_000, "c": 40_000}, 100_000) == {"a": 20_000}
 
 
 @given(st.dictionaries(st.integers(0, 30), st.integers(1, NOW_MS), max_size=10), st.booleans())
