@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from stream.clients import librdkafka
+from stream.clients import librdkafka_reader
 from stream.domain.causes import Causes
 from stream.domain.columns import ONLY_TIME, read
 from stream.domain.records import Run
@@ -45,7 +45,7 @@ async def extents(settings: Settings, partitions: int) -> dict[int, Extent]:
 
 
 def _extents(settings: Settings, partitions: int) -> dict[int, Extent]:
-    consumer = Consumer({**librdkafka(settings), "group.id": "unused", "enable.auto.commit": False})
+    consumer = Consumer(librdkafka_reader(settings))
     try:
         places = [TopicPartition(settings.events_topic, partition) for partition in range(partitions)]
         found = [consumer.get_watermark_offsets(place, timeout=ANSWERS_WITHIN_SECONDS) for place in places]
@@ -68,7 +68,7 @@ async def times_of(job_ids: Collection[str], settings: Settings, partitions: int
 
 @asynccontextmanager
 async def _reading(settings: Settings) -> AsyncIterator[Reader]:
-    reader = Reader(settings.events_topic, librdkafka(settings))
+    reader = Reader(settings.events_topic, librdkafka_reader(settings))
     try:
         yield reader
     finally:
