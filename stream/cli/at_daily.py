@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from stream.cli.output import Ended, ExitCode, wrong
-from stream.daily.client import Daily, Pace, connected
+from stream.daily.api import Pace
+from stream.daily.client import Daily, connected
 from stream.daily.failure import DailyFailed, OutOfReach
 from stream.settings import PREFIX, Settings
 

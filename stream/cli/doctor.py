@@ -34,7 +34,8 @@ from stream.cli.checks import (
 )
 from stream.cli.output import Ended, ExitCode, out, working, write_line
 from stream.cli.reach import administering, explain, quiet, reading, sizes_of_topics
-from stream.daily.client import Daily, Pace
+from stream.daily.api import Pace
+from stream.daily.client import Daily
 from stream.domain.rules import RuleSet
 from stream.inspection import faults_of_state
 from stream.rules_file import Fault, read

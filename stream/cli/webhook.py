@@ -4,35 +4,27 @@ Law: a secret is shown only where it was asked for, or where it is new and would
 an error and never given as an argument, which others on the machine could read.
 """
 
-import asyncio
 import json
-from collections.abc import Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
-from prometheus_client import CollectorRegistry, start_http_server
 from yarl import URL
 
 from stream.cli import given
 from stream.cli.at_daily import ask_daily
-from stream.cli.lifetime import until_told_to_stop
 from stream.cli.output import out, say, write_line, wrong
+from stream.cli.reactivate import reactivate
 from stream.cli.webhook_secret import Secret, secret_for
 from stream.cli.webhook_view import as_dict, webhook_table
 from stream.daily.client import Daily, NewWebhook
 from stream.daily.failure import OutOfReach, Refused
-from stream.daily.watch import Watch, WatchMeters
 from stream.daily.wire import Webhook
-from stream.domain.duration import parse_duration
 
 webhook_app = typer.Typer(help="Look after the webhooks that Daily sends.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for programs, without secrets.")]
 ShowSecret = Annotated[bool, typer.Option("--show-secret", help="Show the secret that webhooks are signed with.")]
-HOST = "127.0.0.1"
-METRICS_PORT_HELP = "With --watch: serve metrics for Prometheus on this port of this machine."
 
 
 @webhook_app.command()
@@ -149,87 +141,6 @@ def list_webhooks(show_secret: ShowSecret = False, as_json: AsJson = False) -> N
 
 
 @webhook_app.command()
-def reactivate(
-    uuid: Annotated[
-        str | None, typer.Argument(help="One webhook; without one, all about jobs that have failed.")
-    ] = None,
-    watch: Annotated[bool, typer.Option("--watch", help="Keep on looking until told to stop.")] = False,
-    every: Annotated[str, typer.Option(help="With --watch: how often to look, as in 30s, 5m.")] = "1m",
-    metrics_port: Annotated[int | None, typer.Option(min=1, max=65_535, help=METRICS_PORT_HELP)] = None,
-) -> None:
-    """Turn on again what Daily has given up on.
-
-    Daily pings the address first, and refuses unless it answers 200. What it
-    did not send meanwhile it will not send: `presetwatch reconcile` fetches it.
-
-    For example:
-      presetwatch webhook reactivate
-      presetwatch webhook reactivate --watch --every 5m --metrics-port 9108
-
-    Settings: PRESETWATCH_DAILY_API_KEY.
-    """
-    settings = given.settings()
-    if not watch:
-        turned_on = ask_daily(settings, lambda daily: _reactivate(daily, uuid))
-        for webhook in turned_on:
-            say(f"Webhook {webhook.uuid} is on again: `presetwatch reconcile` fetches what it has missed.")
-        if not turned_on:
-            say("No webhook about jobs has failed.")
-        return
-    if uuid is not None:
-        raise typer.BadParameter("--watch looks after all webhooks about jobs: leave the uuid out.")
-    seconds = _seconds(every)
-    registry = CollectorRegistry()
-    meters = WatchMeters(registry)
-    with until_told_to_stop(), _serving(registry, metrics_port):
-        ask_daily(settings, lambda daily: _watch(Watch(daily, meters, say), seconds))
-
-
-async def _reactivate(daily: Daily, uuid: str | None) -> Sequence[Webhook]:
-    webhooks = await daily.webhooks()
-    chosen = [each for each in webhooks if _is_meant(each, uuid)]
-    if uuid is not None and not chosen:
-        raise wrong(f"There is no webhook {uuid}: `presetwatch webhook list` shows those there are.")
-    for webhook in chosen:
-        await daily.reactivate(webhook)
-    return chosen
-
-
-def _is_meant(webhook: Webhook, uuid: str | None) -> bool:
-    return webhook.has_failed and webhook.is_about_jobs if uuid is None else webhook.uuid == uuid
-
-
-def _seconds(text: str) -> float:
-    try:
-        return max(1.0, parse_duration(text) / 1000)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
-
-
-@contextmanager
-def _serving(registry: CollectorRegistry, port: int | None) -> Any:
-    if port is None:
-        yield
-        return
-    try:
-        server, thread = start_http_server(port, HOST, registry)
-    except OSError as error:
-        raise wrong(f"Port {port} cannot be used ({error.strerror}): give another with --metrics-port.") from None
-    try:
-        yield
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-async def _watch(watch: Watch, every_seconds: float) -> None:
-    while True:
-        await watch.look()
-        await asyncio.sleep(every_seconds)
-
-
-@webhook_app.command()
 def delete(
     uuid: Annotated[str, typer.Argument(help="As `presetwatch webhook list` shows it.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
@@ -246,3 +157,6 @@ def delete(
         typer.confirm(f"Delete webhook {uuid} for good?", abort=True, err=True)
     ask_daily(settings, lambda daily: daily.delete_webhook(uuid))
     say(f"Webhook {uuid} is deleted.")
+
+
+webhook_app.command()(reactivate)

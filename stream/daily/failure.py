@@ -23,6 +23,10 @@ class KeyRefused(Refused):
     """Daily does not accept the key."""
 
 
+class NotFound(Refused):
+    """There is no such thing."""
+
+
 class OutOfReach(DailyFailed):
     """Daily may do it another time.
 

@@ -1,14 +1,20 @@
 """The webhook commands against a server that stands in for Daily: what they do there, and what they never show."""
 
 import json
+import os
+import signal
 import stat
+import subprocess
+import sys
 from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 
+from stream.local.loopback import free_port
 from tests.cli.commands import run
 from tests.daily.stub import KEY, DailyStub, Fault, serving
 
@@ -169,6 +175,27 @@ def test_daily_out_of_reach_is_exit_code_3() -> None:
         env = gone.env()
         gone.faults = [Fault(503, headers={"Retry-After": "0"})] * 9
         assert run("webhook", "list", env=env).exit_code == 3
+
+
+def test_a_watch_turns_on_what_fails_tells_prometheus_and_ends_when_told_to(daily: DailyStub) -> None:
+    daily.webhooks, port = [hook(state="FAILED")], free_port(27_000 + os.getpid() % 2_000)
+    command = [sys.executable, "-m", "stream", "webhook", "reactivate", "--watch", "--metrics-port", str(port)]
+    with subprocess.Popen(command, env={**os.environ, **daily.env()}, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        assert b"every 1m" in process.stderr.readline()
+        assert b"is on again" in process.stderr.readline()
+        with urlopen(f"http://127.0.0.1:{port}/metrics") as metrics:
+            told = metrics.read().decode()
+        process.send_signal(signal.SIGTERM)
+        said = process.communicate(timeout=30)[1]
+    assert (process.returncode, said) == (0, b"")
+    assert 'presetwatch_daily_webhook_reactivations_total{outcome="done",uuid="hook-1"} 1.0' in told
+    assert daily.webhooks[0]["state"] == "ACTIVE"
+
+
+@pytest.mark.parametrize("arguments", [["hook-1", "--watch"], ["--watch", "--every", "5"], ["--metrics-port", "0"]])
+def test_a_watch_that_makes_no_sense_is_wrong_usage(daily: DailyStub, arguments: list[str]) -> None:
+    assert run("webhook", "reactivate", *arguments, env=daily.env()).exit_code == 2
 
 
 @pytest.mark.parametrize(

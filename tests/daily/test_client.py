@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from stream.daily.client import Daily, NewWebhook, Pace, connected, read_retry_after
+from stream.daily.api import Pace, read_retry_after
+from stream.daily.client import Daily, NewWebhook, connected
 from stream.daily.failure import KeyRefused, OutOfReach, Refused
 from tests.daily.stub import KEY, DailyStub, Fault, job, job_id
 

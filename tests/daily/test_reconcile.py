@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.daily.client import Pace, connected
+from stream.daily.api import Pace
+from stream.daily.client import connected
 from stream.daily.event_log import Times
 from stream.daily.failure import OutOfReach
 from stream.daily.reconcile import Progress, Reconciling

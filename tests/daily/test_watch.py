@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from stream.daily.client import Pace, connected
+from stream.daily.api import Pace
+from stream.daily.client import connected
 from stream.daily.failure import KeyRefused
 from stream.daily.watch import Watch, WatchMeters
 from tests.daily.stub import KEY, DailyStub, Fault
