@@ -13,7 +13,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from stream.clients import librdkafka_reader
 from stream.domain.causes import Causes
-from stream.domain.columns import ONLY_TIME, read
+from stream.domain.columns import read
 from stream.domain.records import Run
 from stream.reader import Reader
 from stream.settings import Settings
@@ -61,7 +61,7 @@ async def times_of(job_ids: Collection[str], settings: Settings, partitions: int
         async for run in _runs(reader, await extents(settings, partitions)):
             columns = read(run, causes)
             for row, job_id in enumerate(columns.job_ids):
-                if job_id in job_ids and columns.codes[row] != ONLY_TIME:
+                if job_id in job_ids:
                     times.setdefault(job_id, int(columns.at_ms[row]))
     return times
 

@@ -74,8 +74,9 @@ async def test_a_failure_that_does_not_pass_is_told_with_what_daily_says(daily: 
         await ask(daily, Daily.webhooks)
 
 
-async def test_nothing_is_sent_while_daily_asks_to_wait(daily: DailyStub) -> None:
-    daily.faults = [Fault(429, headers={"Retry-After": "1"})]
+@pytest.mark.parametrize("status", [429, 503])
+async def test_nothing_is_sent_while_daily_asks_to_wait(daily: DailyStub, status: int) -> None:
+    daily.faults = [Fault(status, headers={"Retry-After": "1"})]
     await ask(daily, Daily.webhooks)
     first, second = daily.requests
     assert second.at - first.at >= 1
