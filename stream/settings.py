@@ -60,9 +60,10 @@ class Settings(BaseSettings):
     web_token: SecretStr | None = None
     gateway_host: str = "127.0.0.1"
     gateway_port: int = Field(8080, ge=1, le=65_535)
-    webhook_hmac: SecretStr | None = None
+    webhook_hmac: SecretStr | None = Field(None, description="Secrets as Daily gives them, comma-separated.")
     webhook_basic_auth: SecretStr | None = None
-    webhook_tolerance: Duration = Field(300_000, ge=0)
+    # Daily may come again for an hour, and nobody knows whether it then signs with the time of its first try.
+    webhook_tolerance: Duration = Field(2 * HOUR_MS, ge=0)
 
     daily_api_key: SecretStr | None = None
     daily_api_url: str = "https://api.daily.co/v1"

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from stream.cli import check, demo, doctor, feed, look, reconcile, run, webhook
+from stream.cli import check, demo, doctor, feed, look, receive, reconcile, run, webhook
 from stream.cli.output import Ended, ExitCode, abandon_stdout, flush, say
 
 ABOUT = """Tells you when your Daily batch-processor jobs start failing.
@@ -49,6 +49,7 @@ app = typer.Typer(cls=_Commands, help=ABOUT, no_args_is_help=True, add_completio
 app.command()(run.up)
 app.command()(demo.demo)
 app.command()(run.worker)
+app.command()(receive.gateway)
 app.command()(run.broker)
 app.command()(feed.produce)
 app.command()(feed.replay)

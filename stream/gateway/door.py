@@ -1,0 +1,131 @@
+"""The gateway's HTTP server: which path has which handler, and for how long and how many may stand in the door.
+
+Law: a connection that does not come to the end of its request in time is closed, one too many is turned away with 503,
+and what a connection may make us hold is bounded.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import web
+
+from stream.web.problems import problem_response
+
+Handler = Callable[[web.BaseRequest], Awaitable[web.Response]]
+Routes = Mapping[str, Mapping[str, Handler]]
+"""Handlers by path and method."""
+
+MOST_CONNECTIONS = 800
+"""Below the 1,024 files that a process may commonly have open."""
+REQUEST_SECONDS = 20.0
+"""From the first byte of a request, or the start of a connection, to its answer."""
+IDLE_SECONDS = 650.0
+"""Longer than load balancers keep a connection, because who closes first makes the other's next request fail."""
+
+_LOOK_SECONDS = 2.0
+_TURNED_AWAY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+_LIMITS: dict[str, Any] = {
+    "keepalive_timeout": IDLE_SECONDS,
+    "lingering_time": 2.0,
+    "max_line_size": 4_096,
+    "max_field_size": 8_190,
+    "max_headers": 64,
+    "read_bufsize": 2**15,
+    "auto_decompress": False,
+    "access_log": None,
+}
+
+
+class Connection(web.RequestHandler):
+    """A connection that knows since when it has owed us the rest of a request."""
+
+    def __init__(self, door: "Door", loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(door, loop=loop, **_LIMITS)
+        self._door = door
+        self.owing_since: float | None = loop.time()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Let it in, or turn it away."""
+        if len(self._door.connections) < MOST_CONNECTIONS:
+            super().connection_made(transport)
+            return
+        assert isinstance(transport, asyncio.Transport)
+        self._door.turned_away += 1
+        transport.write(_TURNED_AWAY)
+        transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        """Take in some bytes."""
+        if self.owing_since is None:
+            self.owing_since = self._loop.time()
+        super().data_received(data)
+
+
+class Door(web.Server):
+    """Serves some routes."""
+
+    def __init__(self, routes: Routes) -> None:
+        super().__init__(self._serve)
+        self._routes = routes
+        self._busy = 0
+        self._is_closing = False
+        self._idle = asyncio.Event()
+        self.turned_away = 0
+
+    def __call__(self) -> Connection:
+        """Return what is to become of a new connection."""
+        return Connection(self, asyncio.get_running_loop())
+
+    async def _serve(self, request: web.BaseRequest) -> web.Response:
+        self._busy += 1
+        self._idle.clear()
+        try:
+            response = await self._answer(request)
+        finally:
+            self._busy -= 1
+            self._note_idle()
+        if isinstance(connection := request.protocol, Connection):
+            connection.owing_since = None
+        if self._is_closing:
+            response.force_close()
+        return response
+
+    def _note_idle(self) -> None:
+        if not self._busy:
+            self._idle.set()
+
+    async def _answer(self, request: web.BaseRequest) -> web.Response:
+        methods = self._routes.get(request.path)
+        if methods is None:
+            return problem_response(
+                HTTPStatus.NOT_FOUND, f"Nothing is served here; there is {', '.join(self._routes)}."
+            )
+        handler = methods.get(request.method)
+        if handler is not None:
+            return await handler(request)
+        allowed = ", ".join(methods)
+        response = problem_response(HTTPStatus.METHOD_NOT_ALLOWED, f"This path takes {allowed} only.")
+        response.headers["Allow"] = allowed
+        return response
+
+    async def close_overdue(self) -> None:
+        """Close what owes us the rest of a request for too long, now and for ever."""
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            longest_ago = asyncio.get_running_loop().time() - REQUEST_SECONDS
+            for connection in self.connections:
+                assert isinstance(connection, Connection)
+                if connection.owing_since is not None and connection.owing_since < longest_ago:
+                    connection.force_close()
+
+    async def finish(self, seconds: float) -> None:
+        """Answer what is being answered, for no longer than so; whoever sends more is asked to come elsewhere."""
+        self._is_closing = True
+        self._note_idle()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._idle.wait()
+        except TimeoutError:
+            pass
