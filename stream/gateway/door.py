@@ -6,10 +6,13 @@ and what a connection may make us hold is bounded.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from stream.web.problems import problem_response
 
@@ -17,17 +20,23 @@ Handler = Callable[[web.BaseRequest], Awaitable[web.Response]]
 Routes = Mapping[str, Mapping[str, Handler]]
 """Handlers by path and method."""
 
-MOST_CONNECTIONS = 800
-"""Below the 1,024 files that a process may commonly have open."""
-REQUEST_SECONDS = 20.0
-"""From the first byte of a request, or the start of a connection, to its answer."""
-IDLE_SECONDS = 650.0
-"""Longer than load balancers keep a connection, because who closes first makes the other's next request fail."""
 
-_LOOK_SECONDS = 2.0
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is borne from those outside."""
+
+    connections: int = 800
+    """Below the 1,024 files that a process may commonly have open."""
+    request_seconds: float = 20.0
+    """From the first byte of a request, or the start of a connection, to its answer."""
+    idle_seconds: float = 650.0
+    """Longer than load balancers keep a connection, because who closes first makes the other's next request fail."""
+    look_seconds: float = 2.0
+    """How often connections are looked over."""
+
+
 _TURNED_AWAY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-_LIMITS: dict[str, Any] = {
-    "keepalive_timeout": IDLE_SECONDS,
+_READING: dict[str, Any] = {
     "lingering_time": 2.0,
     "max_line_size": 4_096,
     "max_field_size": 8_190,
@@ -42,13 +51,13 @@ class Connection(web.RequestHandler):
     """A connection that knows since when it has owed us the rest of a request."""
 
     def __init__(self, door: "Door", loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(door, loop=loop, **_LIMITS)
+        super().__init__(door, loop=loop, keepalive_timeout=door.limits.idle_seconds, **_READING)
         self._door = door
         self.owing_since: float | None = loop.time()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Let it in, or turn it away."""
-        if len(self._door.connections) < MOST_CONNECTIONS:
+        if len(self._door.connections) < self._door.limits.connections:
             super().connection_made(transport)
             return
         assert isinstance(transport, asyncio.Transport)
@@ -62,17 +71,26 @@ class Connection(web.RequestHandler):
             self.owing_since = self._loop.time()
         super().data_received(data)
 
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        """Log a defect; that someone does not speak HTTP is only counted, since anyone may do so all the time."""
+        if isinstance(kw.get("exc_info"), HttpProcessingError):
+            self._door.malformed += 1
+        else:
+            super().log_exception(*args, **kw)
+
 
 class Door(web.Server):
     """Serves some routes."""
 
-    def __init__(self, routes: Routes) -> None:
+    def __init__(self, routes: Routes, limits: Limits | None = None) -> None:
         super().__init__(self._serve)
         self._routes = routes
+        self.limits = limits or Limits()
         self._busy = 0
         self._is_closing = False
         self._idle = asyncio.Event()
         self.turned_away = 0
+        self.malformed = 0
 
     def __call__(self) -> Connection:
         """Return what is to become of a new connection."""
@@ -113,8 +131,8 @@ class Door(web.Server):
     async def close_overdue(self) -> None:
         """Close what owes us the rest of a request for too long, now and for ever."""
         while True:
-            await asyncio.sleep(_LOOK_SECONDS)
-            longest_ago = asyncio.get_running_loop().time() - REQUEST_SECONDS
+            await asyncio.sleep(self.limits.look_seconds)
+            longest_ago = asyncio.get_running_loop().time() - self.limits.request_seconds
             for connection in self.connections:
                 assert isinstance(connection, Connection)
                 if connection.owing_since is not None and connection.owing_since < longest_ago:
@@ -124,8 +142,6 @@ class Door(web.Server):
         """Answer what is being answered, for no longer than so; whoever sends more is asked to come elsewhere."""
         self._is_closing = True
         self._note_idle()
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._idle.wait()
-        except TimeoutError:
-            pass

@@ -68,6 +68,8 @@ class Metrics(Collector):
         yield webhooks
         says = "Connections turned away because there were too many."
         yield CounterMetricFamily(f"{PREFIX}turned_away", says, value=self._gateway.door.turned_away)
+        says = "Requests that are not of HTTP, or have larger headers than are read."
+        yield CounterMetricFamily(f"{PREFIX}malformed", says, value=self._gateway.door.malformed)
         for gauge in GAUGES:
             yield GaugeMetricFamily(PREFIX + gauge.name, gauge.says, value=gauge.read(self._gateway))
         build = GaugeMetricFamily(f"{PREFIX}build_info", "1, labelled with the version that runs.", labels=("version",))

@@ -4,7 +4,9 @@ Law: whatever is sent, the answer has a status that the OpenAPI document names. 
 taken in: that of a request whose headers are wrong already can only be the ping.
 """
 
+from collections.abc import Awaitable
 from time import perf_counter, time
+from typing import Protocol
 
 import structlog
 from aiohttp import web
@@ -12,7 +14,7 @@ from prometheus_client import Histogram
 
 from stream.domain.routing import record_key
 from stream.gateway.outcomes import Outcome
-from stream.gateway.outgoing import Headers, Outgoing
+from stream.gateway.outgoing import Headers
 from stream.gateway.verification import PING_BYTES, SIGNATURE_HEADER, TIMESTAMP_HEADER, Claims, Verifier, is_ping
 from stream.meters import Meters
 from stream.web.problems import problem_response
@@ -24,11 +26,18 @@ _LOG_SECONDS = 60.0
 log = structlog.get_logger(__name__)
 
 
+class Store(Protocol):
+    """Where bodies go."""
+
+    def has_room(self, size: int = 0) -> bool: ...  # noqa: D102
+    def send(self, key: bytes | None, value: bytes, at_ms: int, headers: Headers = ()) -> Awaitable[Outcome]: ...  # noqa: D102
+
+
 class Receiver:
     """Takes webhooks in."""
 
-    def __init__(self, verifier: Verifier, outgoing: Outgoing, seconds: Histogram) -> None:
-        self._verifier, self._outgoing, self._seconds = verifier, outgoing, seconds
+    def __init__(self, verifier: Verifier, store: Store, seconds: Histogram) -> None:
+        self._verifier, self._store, self._seconds = verifier, store, seconds
         self._logged_at: dict[Outcome, float] = {}
         self.meters = Meters(dict.fromkeys(Outcome, 0))
         self.reading = 0
@@ -50,7 +59,7 @@ class Receiver:
         return problem_response(outcome.status, outcome.detail)
 
     async def _take(self, request: web.BaseRequest) -> Outcome:
-        if not self._outgoing.has_room(self.reading):
+        if not self._store.has_room(self.reading):
             return Outcome.CROWDED
         at_ms, claims = int(time() * 1000), _claims(request)
         doubt = self._verifier.doubt(claims, at_ms)
@@ -61,7 +70,7 @@ class Receiver:
             return Outcome.PING
         if doubt or not self._verifier.has_signed(claims, body):
             return doubt or Outcome.FORGED
-        return await self._outgoing.send(record_key(body), body, at_ms, _headers(request))
+        return await self._store.send(record_key(body), body, at_ms, _headers(request))
 
     async def _read(self, request: web.BaseRequest, most: int) -> bytes | Outcome:
         if (request.content_length or 0) > most:
@@ -85,7 +94,7 @@ class Receiver:
                 body += chunk
                 if len(body) > most:
                     return Outcome.TOO_LARGE
-                if not self._outgoing.has_room(self.reading):
+                if not self._store.has_room(self.reading):
                     return Outcome.CROWDED
         finally:
             self.reading -= len(body)
