@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -60,16 +60,32 @@ class Connection(web.RequestHandler):
         if len(self._door.connections) < self._door.limits.connections:
             super().connection_made(transport)
             return
-        assert isinstance(transport, asyncio.Transport)
         self._door.turned_away += 1
-        transport.write(_TURNED_AWAY)
+        cast("asyncio.Transport", transport).write(_TURNED_AWAY)
         transport.close()
 
     def data_received(self, data: bytes) -> None:
         """Take in some bytes."""
+        self.owe()
+        super().data_received(data)
+
+    def owe(self) -> None:
+        """Take note that a request has begun."""
         if self.owing_since is None:
             self.owing_since = self._loop.time()
-        super().data_received(data)
+
+    def cut_off(self) -> None:
+        """Close at once: a close in good order would wait until what is written has been read."""
+        transport = self.transport
+        self.force_close()
+        if transport is not None:
+            transport.abort()
+
+    async def finish_response(self, *args: Any, **kw: Any) -> tuple[web.StreamResponse, bool]:
+        """Send an answer; whoever does not read it is overdue as well."""
+        sent = await super().finish_response(*args, **kw)
+        self.owing_since = None
+        return sent
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
         """Log a defect; that someone does not speak HTTP is only counted, since anyone may do so all the time."""
@@ -99,13 +115,13 @@ class Door(web.Server):
     async def _serve(self, request: web.BaseRequest) -> web.Response:
         self._busy += 1
         self._idle.clear()
+        assert isinstance(request.protocol, Connection)
+        request.protocol.owe()
         try:
             response = await self._answer(request)
         finally:
             self._busy -= 1
             self._note_idle()
-        if isinstance(connection := request.protocol, Connection):
-            connection.owing_since = None
         if self._is_closing:
             response.force_close()
         return response
@@ -136,7 +152,7 @@ class Door(web.Server):
             for connection in self.connections:
                 assert isinstance(connection, Connection)
                 if connection.owing_since is not None and connection.owing_since < longest_ago:
-                    connection.force_close()
+                    connection.cut_off()
 
     async def finish(self, seconds: float) -> None:
         """Answer what is being answered, for no longer than so; whoever sends more is asked to come elsewhere."""

@@ -1,0 +1,104 @@
+"""A gateway's door on a thread of its own, in front of a store that keeps what it is given."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import pytest
+import uvloop
+from prometheus_client import CollectorRegistry
+
+from stream.gateway.door import Door, Limits
+from stream.gateway.metrics import answering
+from stream.gateway.openapi import WEBHOOKS_PATH
+from stream.gateway.outcomes import Outcome
+from stream.gateway.outgoing import Headers
+from stream.gateway.receiver import Receiver
+from stream.gateway.verification import Verifier, read_keys
+from tests.webhooks import SECRET
+
+LIMITS = Limits(connections=40, request_seconds=1.0, idle_seconds=30.0, look_seconds=0.1)
+
+
+@dataclass
+class Kept:
+    """A store that answers at once, unless it is full or told to let webhooks wait."""
+
+    bodies: list[bytes] = field(default_factory=list)
+    headers: list[Headers] = field(default_factory=list)
+    room: int = 10**9
+    asked: int = 0
+    may_answer: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def has_room(self, size: int = 0) -> bool:
+        return size < self.room
+
+    async def send(self, key: bytes | None, value: bytes, at_ms: int, headers: Headers = ()) -> Outcome:
+        self.asked += 1
+        await self.may_answer.wait()
+        self.bodies.append(value)
+        self.headers.append(headers)
+        return Outcome.STORED
+
+
+@dataclass
+class Served:
+    """A door that is open."""
+
+    port: int
+    door: Door
+    receiver: Receiver
+    store: Kept
+    loop: asyncio.AbstractEventLoop
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=10)
+
+    def do(self, what: Callable[[], None]) -> None:
+        """Do something in the server's thread."""
+        self.loop.call_soon_threadsafe(what)
+
+
+@contextmanager
+def served(verifier: Verifier | None = None, limits: Limits = LIMITS) -> Iterator[Served]:
+    ready: "asyncio.Future[Served]"
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        loop = runner.get_loop()
+        stop, opened, found = asyncio.Event(), threading.Event(), []
+
+        async def serve() -> None:
+            store = Kept()
+            store.may_answer.set()
+            receiver = Receiver(verifier or Verifier(read_keys(SECRET)), store, answering(CollectorRegistry()))
+            door = Door({WEBHOOKS_PATH: {"POST": receiver.receive}}, limits)
+            server = await loop.create_server(door, "127.0.0.1", 0)
+            looking = asyncio.create_task(door.close_overdue())
+            found.append(Served(server.sockets[0].getsockname()[1], door, receiver, store, loop))
+            opened.set()
+            await stop.wait()
+            server.close()
+            looking.cancel()
+            await door.shutdown(1)
+
+        thread = threading.Thread(target=lambda: runner.run(serve()))
+        thread.start()
+        assert opened.wait(10)
+        try:
+            yield found[0]
+        finally:
+            loop.call_soon_threadsafe(stop.set)
+            thread.join(10)
+            assert not thread.is_alive()
+
+
+@pytest.fixture
+def gateway() -> Iterator[Served]:
+    with served() as one:
+        yield one
