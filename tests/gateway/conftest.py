@@ -31,6 +31,7 @@ class Kept:
     headers: list[Headers] = field(default_factory=list)
     room: int = 10**9
     asked: int = 0
+    is_defect: bool = False
     may_answer: asyncio.Event = field(default_factory=asyncio.Event)
 
     def has_room(self, size: int = 0) -> bool:
@@ -38,6 +39,7 @@ class Kept:
 
     async def send(self, key: bytes | None, value: bytes, at_ms: int, headers: Headers = ()) -> Outcome:
         self.asked += 1
+        assert not self.is_defect
         await self.may_answer.wait()
         self.bodies.append(value)
         self.headers.append(headers)
@@ -68,7 +70,6 @@ class Served:
 
 @contextmanager
 def served(verifier: Verifier | None = None, limits: Limits = LIMITS) -> Iterator[Served]:
-    ready: "asyncio.Future[Served]"
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         loop = runner.get_loop()
         stop, opened, found = asyncio.Event(), threading.Event(), []

@@ -7,7 +7,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPResponse
 
@@ -79,6 +79,17 @@ def is_closed(sock: socket.socket) -> bool:
     except ConnectionError:
         return True
     return True
+
+
+def send_until_closed(sock: socket.socket, some: bytes, pause_seconds: float = 0.0) -> None:
+    give_up_at = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < give_up_at:
+        try:
+            sock.sendall(some)
+        except ConnectionError:
+            return
+        time.sleep(pause_seconds)
+    raise AssertionError("nobody has closed the connection")
 
 
 def wait_until(look: Callable[[], bool]) -> None:
@@ -164,10 +175,7 @@ def test_the_largest_body_is_taken_in_and_a_larger_one_answered_413(gateway: Ser
 def test_a_body_that_never_ends_is_answered_413_and_read_no_more(gateway: Served) -> None:
     with gateway.connect() as sock:
         sock.sendall(chunked(b"", 1, signed(b"")).removesuffix(b"0\r\n\r\n"))
-        give_up_at = time.monotonic() + PATIENCE_SECONDS
-        with pytest.raises(ConnectionError):
-            while time.monotonic() < give_up_at:
-                sock.sendall(b"10000\r\n" + b"x" * 65_536 + b"\r\n")
+        send_until_closed(sock, b"10000\r\n" + b"x" * 65_536 + b"\r\n")
     assert gateway.receiver.meters[Outcome.TOO_LARGE] == 1
     assert gateway.receiver.reading == 0
     assert is_well(gateway)
@@ -222,7 +230,7 @@ def test_bodies_being_read_are_shed_when_together_they_are_too_much(gateway: Ser
 
 
 def test_a_defect_is_answered_503_so_that_nothing_is_lost(gateway: Served) -> None:
-    gateway.store.has_room = lambda size=0: 1 / 0  # type: ignore[method-assign]
+    gateway.store.is_defect = True
     assert post(gateway, BODY, signed(BODY)).status == 503
 
 
@@ -240,23 +248,17 @@ def test_whoever_never_comes_to_an_end_is_closed_in_time(gateway: Served, beginn
 
 
 def test_whoever_trickles_is_closed_in_time(gateway: Served) -> None:
-    began = time.monotonic()
-    with gateway.connect() as sock, pytest.raises(ConnectionError):
-        while time.monotonic() < began + PATIENCE_SECONDS:
-            sock.sendall(b"P")
-            time.sleep(0.05)  # slowness is the point
-    assert time.monotonic() < began + PATIENCE_SECONDS
+    with gateway.connect() as sock:
+        send_until_closed(sock, b"P", pause_seconds=0.05)  # slowness is the point
 
 
 def test_whoever_does_not_read_their_answers_is_closed_in_time(gateway: Served) -> None:
     with gateway.connect() as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         sock.settimeout(1)
-        try:
+        with suppress(TimeoutError, ConnectionError):
             while True:
                 sock.sendall(request(PING, {"A": "b"}) * 100)
-        except (TimeoutError, ConnectionError):
-            pass
         wait_until(lambda: not gateway.door.connections)
     assert is_well(gateway)
 

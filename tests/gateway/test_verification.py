@@ -80,7 +80,7 @@ def test_a_timestamp_in_any_unit_is_the_same_time(timestamp: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "timestamp", ["", "soon", "1e12", "-1711402402", "0x1", "1_711_402_402", "NaN", "１７１１４０２４０２"]
+    "timestamp", ["", "soon", "1e12", "-1711402402", "0x1", "1_711_402_402", "NaN", "\N{FULLWIDTH DIGIT ONE}711402402"]
 )
 def test_what_is_no_time_is_none(timestamp: str) -> None:
     assert read_timestamp(timestamp) is None

@@ -30,6 +30,11 @@ class Broker:
     async def stop(self) -> None:
         await asyncio.to_thread(self._broker.__exit__)
 
+    async def kill(self) -> None:
+        """End it at once, with nothing written that was not written yet."""
+        os.killpg(self._broker._supervisor.pid, signal.SIGKILL)
+        await self.stop()
+
     async def restart(self) -> None:
         await self.stop()
         await self.start()
