@@ -27,7 +27,7 @@ from stream.web.metrics import VERSION
 from stream.web.problems import problem_response
 
 FINISH_SECONDS = ANSWER_SECONDS + 1
-DRAIN_SECONDS = 10.0
+DRAIN_SECONDS = 5.0
 BACKLOG = 1_024
 """Connections that the kernel keeps for us while we are busy."""
 

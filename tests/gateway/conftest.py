@@ -2,13 +2,11 @@
 
 import asyncio
 import socket
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
 import pytest
-import uvloop
 from prometheus_client import CollectorRegistry
 
 from stream.gateway.door import Door, Limits
@@ -18,6 +16,7 @@ from stream.gateway.outcomes import Outcome
 from stream.gateway.outgoing import Headers
 from stream.gateway.receiver import Receiver
 from stream.gateway.verification import Verifier, read_keys
+from tests.gateway.threads import on_a_thread
 from tests.webhooks import SECRET
 
 LIMITS = Limits(connections=40, request_seconds=1.0, idle_seconds=30.0, look_seconds=0.1)
@@ -70,33 +69,25 @@ class Served:
 
 @contextmanager
 def served(verifier: Verifier | None = None, limits: Limits = LIMITS) -> Iterator[Served]:
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        loop = runner.get_loop()
-        stop, opened, found = asyncio.Event(), threading.Event(), []
+    with on_a_thread(lambda: _open(verifier or Verifier(read_keys(SECRET)), limits)) as one:
+        yield one
 
-        async def serve() -> None:
-            store = Kept()
-            store.may_answer.set()
-            receiver = Receiver(verifier or Verifier(read_keys(SECRET)), store, answering(CollectorRegistry()))
-            door = Door({WEBHOOKS_PATH: {"POST": receiver.receive}}, limits)
-            server = await loop.create_server(door, "127.0.0.1", 0)
-            looking = asyncio.create_task(door.close_overdue())
-            found.append(Served(server.sockets[0].getsockname()[1], door, receiver, store, loop))
-            opened.set()
-            await stop.wait()
-            server.close()
-            looking.cancel()
-            await door.shutdown(1)
 
-        thread = threading.Thread(target=lambda: runner.run(serve()))
-        thread.start()
-        assert opened.wait(10)
-        try:
-            yield found[0]
-        finally:
-            loop.call_soon_threadsafe(stop.set)
-            thread.join(10)
-            assert not thread.is_alive()
+@asynccontextmanager
+async def _open(verifier: Verifier, limits: Limits) -> AsyncIterator[Served]:
+    store = Kept()
+    store.may_answer.set()
+    receiver = Receiver(verifier, store, answering(CollectorRegistry()))
+    door = Door({WEBHOOKS_PATH: {"POST": receiver.receive}}, limits)
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(door, "127.0.0.1", 0)
+    looking = asyncio.create_task(door.close_overdue())
+    try:
+        yield Served(server.sockets[0].getsockname()[1], door, receiver, store, loop)
+    finally:
+        server.close()
+        looking.cancel()
+        await door.shutdown(1)
 
 
 @pytest.fixture
