@@ -67,7 +67,10 @@ def demo(
     rules: Annotated[Path | None, typer.Option(metavar="FILE", help="Rules to use; the demo has its own.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write alert events only, just as on the topic.")] = False,
 ) -> None:
-    """Show it all at work: broker, worker, half an hour's traffic in half a minute, and alerts on what goes wrong.
+    """Show it all at work: half an hour's webhooks in half a minute, and alerts on what goes wrong.
+
+    Broker, gateway and worker run on this machine, and each webhook is signed
+    and posted just as Daily does it.
 
     Nothing needs to be installed, and every demo starts from nothing. It
     exits 0 when each incident it injected was noticed and, once over,
@@ -129,7 +132,7 @@ def _wait_for(worker: WorkerProcess, settings: Settings, replay: Metered, script
 
 def _prepare(settings: Settings, script: Script, expected: dict[str, bytes], checks: Checks) -> Performance:
     how = f"{script.minutes} minutes of traffic from seed {script.seed} at {script.speed:g} times real time"
-    say(f"Playing {how}; the dashboard is at {web_url(settings)}")
+    say(f"Playing {how}, signed and posted to a gateway; the dashboard is at {web_url(settings)}")
     show = Show(script.incidents, DEMO_EPOCH_MS, script.ends_at_ms, as_json=script.as_json)
     return Performance(settings, script.deliveries(), script.speed, expected, show, checks)
 

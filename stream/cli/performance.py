@@ -12,7 +12,7 @@ from typing import Any
 from schemas.alert import AlertEvent
 from stream.cli.alert_log import AlertLog, Told, read_alerts
 from stream.cli.output import wrong
-from stream.cli.sender import Sender, sending
+from stream.cli.post import Poster, posting
 from stream.cli.show import Show
 from stream.cli.verdict import differences
 from stream.local.traffic import Delivery
@@ -50,13 +50,13 @@ class Performance:
         return [told.event for told in self.told.values()]
 
     async def _send_all(self) -> None:
-        async with sending(self.settings) as sender:
-            await self._send(sender)
-            await sender.settle()
-            self.sent = sender.acknowledged
+        async with posting(self.settings) as poster:
+            await self._send(poster)
+            await poster.settle()
+            self.sent = poster.acknowledged
         await self._catch_up()
 
-    async def _send(self, sender: Sender) -> None:
+    async def _send(self, poster: Poster) -> None:
         clock = asyncio.get_running_loop().time
         began_at, first_ms = clock(), self.show.starts_at_ms
         for delivery in self.deliveries:
@@ -64,7 +64,7 @@ class Performance:
             if due_at - clock() > WORTH_SLEEPING_SECONDS:
                 await asyncio.sleep(due_at - clock())
             self.show.pass_time(delivery.arrives_at_ms)
-            await sender.put(delivery.key, delivery.value, delivery.arrives_at_ms)
+            await poster.put(delivery)
 
     async def _catch_up(self) -> None:
         try:

@@ -3,16 +3,12 @@
 Law: it does not start unless it can tell Daily from anyone else.
 """
 
-import logging
-import sys
-
-import structlog
-
 from stream.cli import given
+from stream.cli.gateway_log import log_to_stderr
 from stream.cli.output import flush, say, write_line, wrong
 from stream.gateway.openapi import WEBHOOKS_PATH
 from stream.gateway.service import Unverifiable, run
-from stream.settings import PREFIX, Settings
+from stream.settings import PREFIX
 
 
 def gateway() -> None:
@@ -31,7 +27,7 @@ def gateway() -> None:
     PRESETWATCH_GATEWAY_PORT, PRESETWATCH_KAFKA_BOOTSTRAP.
     """
     settings = given.settings()
-    log_to_stderr(settings)
+    log_to_stderr(settings.log_level, settings.log_format)
     host, port = settings.gateway_host, settings.gateway_port
 
     def introduce() -> None:
@@ -48,18 +44,3 @@ def gateway() -> None:
             f"The gateway cannot listen on {host}:{port} ({error.strerror}): set {PREFIX}GATEWAY_PORT to a free port, "
             "or stop what listens there."
         ) from None
-
-
-def log_to_stderr(settings: Settings) -> None:
-    """Log as the settings say, a line for each thing that happens."""
-    as_json = settings.log_format == "json"
-    rendering: list[structlog.typing.Processor] = (
-        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
-        if as_json
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
-    )
-    structlog.configure(
-        processors=[structlog.processors.add_log_level, structlog.processors.TimeStamper("iso", utc=True), *rendering],
-        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, settings.log_level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )

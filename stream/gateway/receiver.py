@@ -4,7 +4,7 @@ Law: whatever is sent, the answer has a status that the OpenAPI document names. 
 taken in: that of a request whose headers are wrong already can only be the ping.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from time import perf_counter, time
 from typing import Protocol
 
@@ -33,11 +33,20 @@ class Store(Protocol):
     def send(self, key: bytes | None, value: bytes, at_ms: int, headers: Headers = ()) -> Awaitable[Outcome]: ...  # noqa: D102
 
 
+Clock = Callable[[Claims], int]
+"""Says in epoch milliseconds what time it is when a request with these claims comes."""
+
+
+def wall_clock(_: Claims) -> int:
+    """Return the time of this machine."""
+    return int(time() * 1000)
+
+
 class Receiver:
     """Takes webhooks in."""
 
-    def __init__(self, verifier: Verifier, store: Store, seconds: Histogram) -> None:
-        self._verifier, self._store, self._seconds = verifier, store, seconds
+    def __init__(self, verifier: Verifier, store: Store, seconds: Histogram, clock: Clock = wall_clock) -> None:
+        self._verifier, self._store, self._seconds, self._clock = verifier, store, seconds, clock
         self._logged_at: dict[Outcome, float] = {}
         self.meters = Meters(dict.fromkeys(Outcome, 0))
         self.reading = 0
@@ -61,7 +70,8 @@ class Receiver:
     async def _take(self, request: web.BaseRequest) -> Outcome:
         if not self._store.has_room(self.reading):
             return Outcome.CROWDED
-        at_ms, claims = int(time() * 1000), _claims(request)
+        claims = _claims(request)
+        at_ms = self._clock(claims)
         doubt = self._verifier.doubt(claims, at_ms)
         body = await self._read(request, PING_BYTES if doubt else BODY_BYTES)
         if isinstance(body, Outcome):

@@ -19,7 +19,7 @@ from stream.gateway.door import Door, Handler, Routes
 from stream.gateway.metrics import Gateway, answering, register
 from stream.gateway.openapi import WEBHOOKS_PATH, openapi
 from stream.gateway.outgoing import ANSWER_SECONDS, Outgoing
-from stream.gateway.receiver import Receiver
+from stream.gateway.receiver import Clock, Receiver, wall_clock
 from stream.gateway.upstream import Upstream
 from stream.gateway.verification import Verifier, read_keys
 from stream.settings import PREFIX, Settings
@@ -78,11 +78,11 @@ async def _serve(settings: Settings, verifier: Verifier, on_listening: Callable[
 class Service:
     """All parts of a gateway, in the running event loop."""
 
-    def __init__(self, settings: Settings, verifier: Verifier) -> None:
+    def __init__(self, settings: Settings, verifier: Verifier, clock: Clock = wall_clock) -> None:
         registry = CollectorRegistry()
         self.outgoing = Outgoing(settings)
         self.upstream = Upstream(settings)
-        self.receiver = Receiver(verifier, self.outgoing, answering(registry))
+        self.receiver = Receiver(verifier, self.outgoing, answering(registry), clock)
         self.door = Door(self._routes())
         self._registry = registry
         self._runner = web.ServerRunner(self.door)
