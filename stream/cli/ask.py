@@ -52,6 +52,12 @@ def web_url(settings: Settings) -> URL:
     return URL.build(scheme="http", host=host, port=settings.web_port, path="/")
 
 
+def at_the_gateway(settings: Settings) -> Settings:
+    """Return the settings with which what is asked is asked of the gateway."""
+    there = {"web_host": settings.gateway_host, "web_port": settings.gateway_port, "web_token": None}
+    return settings.model_copy(update=there)
+
+
 def ask(settings: Settings, path: str, query: Mapping[str, str] | None = None) -> Answer | NoAnswer:
     """Ask a worker; `path` must be percent-encoded."""
     return asyncio.run(_ask(settings, path, query or {}))

@@ -15,7 +15,7 @@ from stream.cli import given
 from stream.cli.ask import web_url
 from stream.cli.fresh import fresh_names, wipe
 from stream.cli.lifetime import until_told_to_stop
-from stream.cli.machine import WorkerProcess, broker_of, check_port, worker_process
+from stream.cli.machine import Part, broker_of, check_port, worker_process
 from stream.cli.metered import Metered
 from stream.cli.output import abandon_stdout, counted, err, out, say, working, wrong
 from stream.cli.performance import Performance
@@ -122,7 +122,7 @@ def _name_afresh(settings: Settings) -> dict[str, str]:
     return names
 
 
-def _wait_for(worker: WorkerProcess, settings: Settings, replay: Metered, script: Script) -> dict[str, bytes]:
+def _wait_for(worker: Part, settings: Settings, replay: Metered, script: Script) -> dict[str, bytes]:
     """Wait until the worker is ready, and meanwhile work out what it must come to."""
     with working("Starting the worker"):
         expected = expect_alerts(replay, script.deliveries(), replay.deciding.sources)

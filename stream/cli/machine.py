@@ -1,4 +1,4 @@
-"""The parts on this machine: a broker and a worker, each a child process that never outlives its parent.
+"""The parts on this machine: a broker, a worker and a gateway, each a child process that never outlives its parent.
 
 Law: what was started is stopped in reverse order however the block ends; and should this process be killed, the kernel
 closes the pipes that its children's supervisors watch.
@@ -10,12 +10,12 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
 
-from stream.cli.ask import Answer, ask
+from stream.cli.ask import Answer, ask, at_the_gateway
 from stream.cli.output import out_of_reach, working, wrong
 from stream.local import supervise
 from stream.local.broker import EmbeddedBroker
@@ -72,36 +72,38 @@ def check_broker(embedded: EmbeddedBroker) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class WorkerProcess:
-    """A worker under supervision."""
+class Part:
+    """A worker or a gateway under supervision."""
 
+    name: str
     supervisor: subprocess.Popen[bytes]
     log: Path
 
     def failure(self) -> str | None:
-        """Say how the worker ended; None while it runs."""
+        """Say how it ended; None while it runs."""
         status = self.supervisor.poll()
         if status is None:
             return None
         tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:])
-        return f"The worker has ended with status {status}; its log is {self.log} and ends:\n{tail}"
+        return f"The {self.name} has ended with status {status}; its log is {self.log} and ends:\n{tail}"
 
     def check(self) -> None:
-        """End the command if the worker has ended."""
+        """End the command if it has ended."""
         if failure := self.failure():
             raise out_of_reach(failure)
 
     def wait_until_ready(self, settings: Settings) -> None:
-        """Wait until the worker has recovered its state; one that ends or never gets there ends the command."""
+        """Wait until it says that it is; one that ends or never gets there ends the command."""
         give_up_at = monotonic() + READY_WITHIN_SECONDS
-        while not _is_ready(settings):
+        while not _is_ready(settings if self.name == "worker" else at_the_gateway(settings)):
             self.check()
             if monotonic() > give_up_at:
-                raise out_of_reach(f"The worker is not ready after {READY_WITHIN_SECONDS:g} s; its log is {self.log}.")
+                late = f"The {self.name} is not ready after {READY_WITHIN_SECONDS:g} s"
+                raise out_of_reach(f"{late}; its log is {self.log}.")
             sleep(_LOOK_SECONDS)
 
     def stop(self) -> None:
-        """Stop the worker and wait until it has gone."""
+        """Stop it and wait until it has gone."""
         assert self.supervisor.stdin is not None
         self.supervisor.stdin.close()
         try:
@@ -111,25 +113,34 @@ class WorkerProcess:
             self.supervisor.wait()
 
 
-@contextmanager
-def worker_process(overrides: Overrides, log: Path) -> Iterator[WorkerProcess]:
+def worker_process(overrides: Overrides, log: Path) -> AbstractContextManager[Part]:
     """Run a worker with these settings for the length of the block; it writes to `log`."""
+    return _process("worker", overrides, log)
+
+
+def gateway_process(overrides: Overrides, log: Path) -> AbstractContextManager[Part]:
+    """Run a gateway with these settings for the length of the block; it writes to `log`."""
+    return _process("gateway", overrides, log)
+
+
+@contextmanager
+def _process(name: str, overrides: Overrides, log: Path) -> Iterator[Part]:
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         supervisor = subprocess.Popen(  # noqa: S603  our own command
-            [sys.executable, "-I", "-S", supervise.__file__, sys.executable, "-P", "-m", "stream", "worker"],
+            [sys.executable, "-I", "-S", supervise.__file__, sys.executable, "-P", "-m", "stream", name],
             env=_environment(overrides),
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,
             start_new_session=True,
         )
-    worker = WorkerProcess(supervisor, log)
+    part = Part(name, supervisor, log)
     try:
-        yield worker
+        yield part
     finally:
-        with working("Stopping the worker"):
-            worker.stop()
+        with working(f"Stopping the {name}"):
+            part.stop()
 
 
 def _environment(overrides: Overrides) -> dict[str, str]:
@@ -145,7 +156,15 @@ def _is_ready(settings: Settings) -> bool:
 
 def check_port(settings: Settings) -> None:
     """End the command if a worker could not listen where the settings say."""
-    host, port = settings.web_host, settings.web_port
+    _check_port("worker", settings.web_host, settings.web_port, f"{PREFIX}WEB_PORT")
+
+
+def check_gateway_port(settings: Settings) -> None:
+    """End the command if a gateway could not listen where the settings say."""
+    _check_port("gateway", settings.gateway_host, settings.gateway_port, f"{PREFIX}GATEWAY_PORT")
+
+
+def _check_port(name: str, host: str, port: int, setting: str) -> None:
     try:
         family, kind, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind) as probe:
@@ -153,6 +172,6 @@ def check_port(settings: Settings) -> None:
             probe.bind(address)
     except OSError as error:
         raise wrong(
-            f"A worker cannot listen on {host}:{port} ({error.strerror}): set {PREFIX}WEB_PORT to a free port, or stop "
-            "what listens there."
+            f"A {name} cannot listen on {host}:{port} ({error.strerror}): set {setting} to a free port, or stop what "
+            "listens there."
         ) from None

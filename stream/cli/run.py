@@ -12,14 +12,24 @@ import typer
 from aiokafka.errors import KafkaError
 
 from stream.cli import given
-from stream.cli.ask import web_url
+from stream.cli.ask import at_the_gateway, web_url
+from stream.cli.kept_secret import keep_secret, secret_in
 from stream.cli.lifetime import until_told_to_stop
-from stream.cli.machine import broker_of, check_broker, check_port, embedded_broker, worker_process
+from stream.cli.machine import (
+    broker_of,
+    check_broker,
+    check_gateway_port,
+    check_port,
+    embedded_broker,
+    gateway_process,
+    worker_process,
+)
 from stream.cli.output import ExitCode, flush, out_of_reach, say, working, write_line, wrong
 from stream.cli.reach import describe, fit_topics, quiet, talk
 from stream.cli.worker_log import leave_out_expected_tracebacks
 from stream.counting_stage import StateUnusable
 from stream.domain.rules import RuleSet
+from stream.gateway.openapi import WEBHOOKS_PATH
 from stream.pipeline import Pipeline
 from stream.settings import Settings
 from stream.topics import Unfit
@@ -93,38 +103,50 @@ def broker() -> None:
 
 
 def up() -> None:
-    """Run everything on this machine: broker, topics and worker, until told to stop.
+    """Run everything on this machine: broker, topics, worker and gateway, until told to stop.
 
     Without PRESETWATCH_KAFKA_BOOTSTRAP a broker is started too and keeps its
-    data in DATA_DIR/broker. One Ctrl-C stops it all.
+    data in DATA_DIR/broker. Without PRESETWATCH_WEBHOOK_HMAC a secret is made
+    and kept in DATA_DIR/webhook.env. One Ctrl-C stops it all.
 
     For example:
       presetwatch up
       presetwatch produce webhooks.ndjson    # in another terminal
 
     Settings: PRESETWATCH_KAFKA_BOOTSTRAP, PRESETWATCH_DATA_DIR,
-    PRESETWATCH_RULES, PRESETWATCH_WEB_PORT.
+    PRESETWATCH_RULES, PRESETWATCH_WEB_PORT, PRESETWATCH_GATEWAY_PORT,
+    PRESETWATCH_WEBHOOK_HMAC.
     """
     settings = given.settings()
     given.rules(settings, given.rules_path(settings))
     check_port(settings)
+    check_gateway_port(settings)
     with until_told_to_stop(), broker_of(settings, settings.data_dir / "broker") as kafka:
         here = given.settings(**kafka.overrides)
         talk(here, fit_topics(here))
-        with worker_process(kafka.overrides, here.data_dir / "worker.log") as process:
-            with working("Starting the worker"):
-                process.wait_until_ready(here)
-            _introduce(here, process.log)
-            _wait(kafka.check, process.check)
+        secret = keep_secret(here)
+        logs = here.data_dir / "worker.log", here.data_dir / "gateway.log"
+        with (
+            worker_process(kafka.overrides, logs[0]) as worker,
+            gateway_process({**kafka.overrides, **secret_in(secret)}, logs[1]) as gateway,
+        ):
+            with working("Starting the worker and the gateway"):
+                gateway.wait_until_ready(here)
+                worker.wait_until_ready(here)
+            _introduce(here, secret, logs)
+            _wait(kafka.check, worker.check, gateway.check)
 
 
-def _introduce(settings: Settings, log: Path) -> None:
+def _introduce(settings: Settings, secret: Path | None, logs: tuple[Path, Path]) -> None:
     url = web_url(settings)
     addresses = {
         "broker": settings.bootstrap,
         "dashboard": url,
         "API": url / "api/rates",
-        "worker log": log,
+        "webhooks": web_url(at_the_gateway(settings)).with_path(WEBHOOKS_PATH),
+        **({} if secret is None else {"secret": secret}),
+        "gateway log": logs[1],
+        "worker log": logs[0],
     }
     for name, address in addresses.items():
         write_line(f"{name:<11} {address}".encode())

@@ -9,12 +9,14 @@ from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from stream.cli.machine import check_port
+from stream.cli.machine import check_gateway_port, check_port
 from stream.cli.output import Ended
 from stream.domain.routing import partition_of, record_key
 from stream.local.loopback import free_port
@@ -22,6 +24,7 @@ from stream.local.traffic import generate
 from stream.settings import Settings
 from tests.cli.commands import alert
 from tests.kafka.harness import eventually
+from tests.webhooks import signed
 
 PATIENCE_SECONDS = 60.0
 Record = tuple[int, bytes | None, bytes | None]
@@ -36,6 +39,7 @@ class Place:
     unique: str
     folder: Path
     port: int
+    gateway_port: int
 
     @property
     def env(self) -> dict[str, str]:
@@ -47,6 +51,7 @@ class Place:
             "ALERTS_TOPIC": f"alerts-{self.unique}",
             "DATA_DIR": str(self.folder),
             "WEB_PORT": str(self.port),
+            "GATEWAY_PORT": str(self.gateway_port),
         }
         return {**os.environ, **{f"PRESETWATCH_{name}": value for name, value in given.items()}}
 
@@ -67,9 +72,10 @@ class Place:
                 process.kill()
 
     def is_deserted(self) -> bool:
-        """Tell whether nobody listens on the port any more."""
+        """Tell whether nobody listens on the ports any more."""
         try:
             check_port(Settings(_env_file=None, web_port=self.port))
+            check_gateway_port(Settings(_env_file=None, gateway_port=self.gateway_port))
         except Ended:
             return False
         return True
@@ -77,7 +83,8 @@ class Place:
 
 @pytest.fixture
 def place(bootstrap: str, unique: str, tmp_path: Path, quiet_port: int) -> Place:
-    return Place(bootstrap, unique, tmp_path, free_port(quiet_port + 500))
+    port = free_port(quiet_port + 500)
+    return Place(bootstrap, unique, tmp_path, port, free_port(port + 1))
 
 
 def read_until(process: subprocess.Popen[bytes], text: bytes) -> bytes:
@@ -161,9 +168,22 @@ def test_up_says_where_everything_is_and_one_signal_stops_it_all(place: Place) -
         assert f"dashboard   http://127.0.0.1:{place.port}/".encode() in said
         assert place.run("doctor").returncode == 0
         assert place.run("rates", "nobody").returncode == 1
+        secret = (place.folder / "webhook.env").read_text().partition("=")[2].strip()
+        webhooks = f"http://127.0.0.1:{place.gateway_port}/webhooks/daily"
+        assert f"webhooks    {webhooks}".encode() in said
+        assert [post(webhooks, b"x", sign(b"x")) for sign in (lambda body: signed(body, secret), signed)] == [200, 401]
         up.send_signal(signal.SIGINT)
         assert up.wait(PATIENCE_SECONDS) == 0
     assert place.is_deserted()
+
+
+def post(url: str, value: bytes, headers: dict[str, str]) -> int:
+    try:
+        with urlopen(Request(url, value, headers), timeout=10) as answer:
+            status: int = answer.status
+    except HTTPError as error:
+        return error.code
+    return status
 
 
 async def test_no_worker_outlives_an_up_that_is_killed(place: Place) -> None:
