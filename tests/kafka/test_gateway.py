@@ -26,7 +26,8 @@ from hypothesis import settings as hypothesis_settings
 from schemathesis.core.result import Ok
 
 from stream.domain.routing import partition_of, record_key
-from stream.gateway.outgoing import RECEIVED_AT
+from stream.gateway.outcomes import Outcome
+from stream.gateway.outgoing import RECEIVED_AT, Outgoing
 from stream.gateway.service import Service
 from stream.gateway.verification import Verifier, read_keys
 from stream.settings import Settings
@@ -271,6 +272,22 @@ async def test_a_gateway_told_to_stop_finishes_what_it_accepted(bootstrap: str, 
     found = {record.value for record in await asyncio.to_thread(read_records, settings)}
     assert not load.stored - found
     assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+async def test_a_producer_that_can_produce_no_more_is_replaced_and_nobody_waits_for_it(
+    bootstrap: str, unique: str
+) -> None:
+    settings = settings_on(bootstrap, unique)
+    await ensure_topics(settings)
+    outgoing = Outgoing(settings)
+    assert await outgoing.send(b"1", b"before", 1) is Outcome.STORED
+    caught = [outgoing.send(b"1", b"caught", 1) for _ in range(100)]
+    spent, outgoing._is_spent = outgoing._producer, True  # librdkafka has no way to bring about a fatal error
+    assert {await told for told in caught} <= {Outcome.STORED, Outcome.REFUSED}
+    assert await outgoing.send(b"1", b"after", 1) is Outcome.STORED
+    assert outgoing._producer is not spent
+    assert (outgoing.records, outgoing.size) == (0, 0)
+    outgoing.close()
 
 
 CREDENTIALS = "s3cret"

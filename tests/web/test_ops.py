@@ -58,7 +58,7 @@ def test_every_panel_asks_for_metrics_that_exist(told: set[str]) -> None:
 
 
 def test_every_metric_has_a_line_on_what_to_do_when_it_moves(told: set[str]) -> None:
-    explained = set(re.findall(r"`(presetwatch_[a-z_]+)`", OPERATIONS.read_text()))
+    explained = set(re.findall(r"`(presetwatch_(?!gateway_)[a-z_]+)`", OPERATIONS.read_text()))
     ours = {re.sub("_(bucket|sum|count)$", "", name) for name in told if name.startswith("presetwatch_")}
     assert explained == ours
 
