@@ -175,9 +175,8 @@ class Sent:
     def changes(self, overview: Answer) -> Answer:
         """Return what has changed: whole sections, but of the rates only those that did; the first time everything."""
         rates = {rate["preset"]: rate for rate in overview["rates"]}
-        told: Answer = {
-            name: part for name, part in overview.items() if name != "rates" and self.rest.get(name) != part
-        }
+        rest = {name: part for name, part in overview.items() if name != "rates"}
+        told: Answer = {name: part for name, part in rest.items() if name not in self.rest or self.rest[name] != part}
         fresh = [rate for preset, rate in rates.items() if self.rates.get(preset) != rate]
         gone = [preset for preset in self.rates if preset not in rates]
         told |= ({"rates": fresh} if fresh or self.is_new else {}) | ({"gone": gone} if gone else {})
