@@ -58,7 +58,7 @@ class Known:
 
 def judge(known: Known) -> dict[str, str]:
     """Return whether anything is wrong: a level, and one sentence for somebody who has just been woken."""
-    firing = [alert for alert in known.alerts if alert["state"] == "firing"]
+    firing = sorted((alert for alert in known.alerts if alert["state"] == "firing"), key=_urgency)
     levels = [level for level in SEVERITIES if any(alert["severity"] == level for alert in firing)]
     if levels:
         return {"level": levels[0], "sentence": f"{_firing(firing, levels[0])}{_unwell(known.faults)}"}

@@ -1,17 +1,19 @@
 // What fires, with its evidence, and what has resolved.
-import { byId, el, icon, named, reconcile } from "./dom.js";
+import { byId, coded, el, icon, named, readable, reconcile, setText } from "./dom.js";
 import { between, count, duration, jobs, percent, time } from "./format.js";
 import { known, largest, now, STATE_WORDS } from "./model.js";
 
-const MOST_CARDS = 12;
+const MOST_CARDS = 20;
+const OPEN_CARDS = 3; // the rest takes a line each, or the worst would push everything else off a phone
+let mostResolved = 8;
 const ENDINGS = { recovered: "recovered", no_data: "no more data", rule_removed: "rule removed" };
 
 export function showAlerts(link) {
   const { firing, pending, resolved, counts } = known.alerts;
   const current = firing.slice(0, MOST_CARDS);
   const list = byId("firing-list");
-  reconcile(list, current.map((alert) => ({ alert, now: known.rates.get(alert.preset) ?? null })),
-    ({ alert }) => alert.id, (item) => card(item, link));
+  const items = current.map((alert, index) => ({ alert, now: known.rates.get(alert.preset) ?? null, isOpen: index < OPEN_CARDS }));
+  reconcile(list, items, ({ alert }) => alert.id, (item) => (item.isOpen ? card(item, link) : foldedCard(item, link)));
   const rest = counts.firing - current.length;
   const notes = [];
   if (rest > 0) notes.push(`${count(rest)} more are firing; the presets below are in order of urgency.`);
@@ -22,35 +24,64 @@ export function showAlerts(link) {
     line.dataset.key = `note-${index}`;
     list.append(line);
   });
-  reconcile(byId("recent-list"), resolved.length ? resolved : [{ id: "none" }], (alert) => alert.id,
+  showResolved(resolved);
+}
+
+function showResolved(resolved) {
+  reconcile(byId("recent-list"), resolved.length ? resolved.slice(0, mostResolved) : [{ id: "none" }], (alert) => alert.id,
     (alert) => (alert.rule ? ended(alert) : el("p", { class: "note" }, "No alert has resolved lately.")));
+  const button = byId("more-recent");
+  button.hidden = resolved.length <= mostResolved;
+  setText(button, `Show all ${count(resolved.length)}`);
+}
+
+export function showAllResolved() {
+  mostResolved = Infinity;
+  showResolved(known.alerts.resolved);
 }
 
 function pendingLine(alert) {
-  return el("span", {}, icon("pending", "Pending"), " ", named(alert.preset), ` · ${alert.rule} since `, time(alert.started_at));
+  return el("span", {}, icon("pending", "Pending"), " ", subject(alert), ` · ${alert.rule} since `, time(alert.started_at));
 }
 
+const subject = (alert) => (alert.preset === "*" ? "The whole topic" : named(alert.preset));
+
 function card({ alert, now: rate }, link) {
-  const summary = alert.annotations?.summary;
   return el("article", { class: `card ${alert.severity}`, "aria-label": `${alert.severity}: ${alert.rule}` },
     el("div", { class: "card-head" },
       icon(alert.severity, STATE_WORDS[alert.severity] ?? alert.severity),
-      el("h3", {}, alert.preset === "*" ? named("*") : link(alert.preset)),
+      el("h3", {}, alert.preset === "*" ? subject(alert) : link(alert.preset)),
       el("span", { class: "rule" }, alert.rule)),
-    summary ? el("p", { class: "summary" }, el("bdi", {}, summary)) : null,
+    evidence(alert, rate));
+}
+
+function foldedCard({ alert, now: rate }, link) {
+  return el("details", { class: `card ${alert.severity}` },
+    el("summary", {}, icon(alert.severity, STATE_WORDS[alert.severity] ?? alert.severity), " ", subject(alert), " ",
+      el("span", { class: "rule" }, alert.rule)),
+    alert.preset === "*" ? null : el("p", {}, "Show ", link(alert.preset)),
+    evidence(alert, rate));
+}
+
+function evidence(alert, rate) {
+  const summary = alert.annotations?.summary;
+  return [
+    summary ? el("p", { class: "summary" }, el("bdi", {}, readable(summary))) : null,
     el("p", { class: "since" }, "Since ", time(alert.started_at), el("span", { class: "age", "data-since": alert.started_at })),
     el("dl", { class: "facts" },
       fact("When it fired", alert.total ? `${percent(alert.error_rate)}, ${jobs(alert.errors, alert.total)}` : "no jobs"),
       fact("95 % between", between(alert.error_rate_low, alert.error_rate_high)),
       fact("Threshold", threshold(alert)),
-      fact(`Now, ${known.window}`, rate && rate.total ? `${percent(rate.error_rate)}, ${jobs(rate.errors, rate.total)}` : "no jobs"),
+      alert.preset === "*" ? null
+        : fact(`Now, ${known.window}`, rate?.total ? `${percent(rate.error_rate)}, ${jobs(rate.errors, rate.total)}` : "no jobs"),
       fact("Reasons", grouped(alert.reasons)),
       fact("Whose side", grouped(alert.parties))),
     samples(alert),
-    runbook(alert));
+    runbook(alert),
+  ];
 }
 
-const fact = (name, value) => (value ? el("div", {}, el("dt", {}, name), el("dd", {}, value)) : null);
+const fact = (name, value) => (value && value.length !== 0 ? el("div", {}, el("dt", {}, name), el("dd", {}, value)) : null);
 
 function threshold(alert) {
   if (alert.threshold === null || alert.threshold === undefined) return "";
@@ -58,12 +89,13 @@ function threshold(alert) {
   return alert.rule_kind === "silence" ? duration(alert.threshold) : count(alert.threshold);
 }
 
-const grouped = (group) => largest(group).slice(0, 4).map(([name, number]) => `${name} ${count(number)}`).join(", ");
+const grouped = (group) => largest(group).slice(0, 4)
+  .flatMap(([name, number], index) => [index ? ", " : "", ...coded(name), ` ${count(number)}`]);
 
 function samples(alert) {
   if (!alert.sample_jobs?.length) return null;
   return el("details", {}, el("summary", {}, `${alert.sample_jobs.length} failed jobs to look up`),
-    el("ul", { class: "jobs" }, alert.sample_jobs.map((job) => el("li", {}, el("code", {}, el("bdi", {}, job))))));
+    el("ul", { class: "jobs" }, alert.sample_jobs.map((job) => el("li", {}, el("code", {}, el("bdi", {}, readable(job)))))));
 }
 
 function runbook(alert) {
@@ -75,7 +107,7 @@ function runbook(alert) {
 function ended(alert) {
   const lasted = (Date.parse(alert.at) - Date.parse(alert.started_at)) / 1000;
   return el("details", { class: "ended" },
-    el("summary", {}, el("span", { class: "when" }, time(alert.at)), " ", icon("ok", "Resolved"), " ", named(alert.preset),
+    el("summary", {}, el("span", { class: "when" }, time(alert.at)), " ", icon("ok", "Resolved"), " ", subject(alert),
       el("span", { class: "rule" }, alert.rule), el("span", { class: "lasted" }, `after ${duration(lasted)}`)),
     el("dl", { class: "facts" },
       fact("Severity", alert.severity),

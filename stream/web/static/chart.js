@@ -1,5 +1,5 @@
 // One preset's rate over time with its band and thresholds, its volume below, and the same as a table.
-import { byId, el, named, setText } from "./dom.js";
+import { byId, coded, el, named, readable, setText } from "./dom.js";
 import { between, count, jobs, percent, time, timeText } from "./format.js";
 import { known, largest } from "./model.js";
 
@@ -18,7 +18,7 @@ new ResizeObserver(() => plots.forEach(fit)).observe(byId("chart"));
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
 export function showDetail(preset, window, span, isNew) {
-  byId("detail-title").replaceChildren("Error rate of ", named(preset));
+  byId("detail-title").replaceChildren("Error rate of ", preset === "*" ? "all presets" : named(preset));
   showNow(preset);
   clearTimeout(timer);
   const due = askedAt + AGAIN_MS - Date.now();
@@ -42,7 +42,7 @@ function share(title, group, errors) {
   return el("div", {}, el("h3", {}, title), el("ul", { class: "shares" }, rows.map(([name, number]) => {
     const bar = el("span", { class: "share", "aria-hidden": "true" });
     bar.style.width = `${(number / errors) * 100}%`;
-    return el("li", {}, el("span", {}, name), el("span", {}, count(number)), bar);
+    return el("li", {}, el("span", {}, coded(name)), el("span", {}, count(number)), bar);
   })));
 }
 
@@ -72,7 +72,7 @@ function note(text) {
   destroy();
   data = null;
   for (const id of ["chart", "volume", "legend", "points"]) byId(id).replaceChildren();
-  byId("chart").append(el("p", { class: "note" }, el("bdi", {}, text.slice(0, 300))));
+  byId("chart").append(el("p", { class: "note" }, el("bdi", {}, readable(text))));
   setText(byId("chart-summary"), "");
   setText(byId("readout"), "");
 }
@@ -129,13 +129,19 @@ function rateOptions(lines) {
   const edge = { stroke: "transparent", width: 0, points: { show: false } };
   const highest = Math.max(0.05, ...lines.map((each) => each.error_rate * 1.25));
   return {
-    width: width(), height: 240, legend: { show: false }, cursor,
-    scales: { y: { range: (_, __, max) => [0, Math.min(1, Math.max(highest, (max ?? 0) * 1.05))] } },
+    width: width(), height: width() > 1100 ? 340 : 240, legend: { show: false }, cursor,
+    scales: { y: { range: () => [0, ceiling(highest)] } },
     axes: axes((value) => percent(value), 58),
-    series: [{}, { stroke: colour("accent"), width: 2.5, points: { size: 5, show: (plot, series, from, to) => to - from < 4 } }, edge, edge, ...lines.map(limit)],
+    series: [{}, { stroke: colour("accent"), width: 2.5, points: { size: 6, show: () => data.points.filter((point) => point.total).length < 20 } }, edge, edge, ...lines.map(limit)],
     bands: [{ series: [3, 2], fill: colour("band") }],
     hooks: { setCursor: [readOut] },
   };
+}
+
+// The band of a handful of jobs reaches far: it may be cut off, the line and the thresholds may not.
+function ceiling(highest) {
+  const rates = data.points.map((point) => point.error_rate ?? 0);
+  return Math.min(1, Math.max(highest, Math.max(...rates) * 1.4));
 }
 
 function volumeOptions() {

@@ -29,12 +29,19 @@ export function setText(element, text) {
 }
 
 const LONGEST_NAME = 160;
+const UNSEEN = /[\p{Cc}\p{Zl}\p{Zp}]|(?![\u200c\u200d])\p{Cf}/gu; // but joiners, which belong to scripts and emoji
 
-// A name that somebody else chose: isolated, so that its direction marks end with it, and cut where nobody reads on.
-export function named(name) {
-  const shown = name === "*" ? "all presets" : name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME)}…` : name;
-  return el("bdi", { class: "name", title: name === "*" ? null : name.slice(0, 1000) }, shown);
+// A name as it can be read: what would not show, or would turn what follows around, is spelled out.
+export function readable(name) {
+  const spelled = name.replace(UNSEEN, (mark) => `⟨U+${mark.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`);
+  return spelled.length > LONGEST_NAME ? `${spelled.slice(0, LONGEST_NAME)}…` : spelled || "⟨no name⟩";
 }
+
+// A name that somebody else chose, kept apart from the direction of the text around it.
+export const named = (name) => el("bdi", { class: "name", title: readable(name.slice(0, 1000)) }, readable(name));
+
+// A reason's name as it stands in rules and JSON, with places where a line may break.
+export const coded = (name) => name.split("_").flatMap((part, index) => (index ? [`_`, el("wbr"), part] : [part]));
 
 // Keeps what is there and has not changed, so that focus and open details survive an update.
 export function reconcile(parent, items, keyOf, make) {

@@ -1,7 +1,7 @@
 // The dashboard: joins what is heard to what is shown.
 // Law: the address holds what was chosen; everything else follows from what the worker says.
 import { showAbout } from "./about.js";
-import { showAges, showAlerts } from "./alerts.js";
+import { showAges, showAlerts, showAllResolved } from "./alerts.js";
 import { showDetail } from "./chart.js";
 import { byId, el, named } from "./dom.js";
 import { Feed } from "./feed.js";
@@ -108,6 +108,7 @@ byId("choices").addEventListener("submit", (event) => event.preventDefault());
 byId("back").addEventListener("click", () => choose({ preset: null }));
 byId("filter").addEventListener("input", () => (showFewer(), show()));
 byId("more").addEventListener("click", () => (showMore(), show()));
+byId("more-recent").addEventListener("click", showAllResolved);
 window.addEventListener("popstate", () => {
   const before = chosenWindow();
   choice = readChoice();

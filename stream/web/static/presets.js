@@ -1,5 +1,5 @@
 // The list of presets, the worst first.
-import { byId, el, icon, reconcile, setText } from "./dom.js";
+import { byId, coded, el, icon, reconcile, setText } from "./dom.js";
 import { between, count, jobs, percent } from "./format.js";
 import { known, largest, ranked, STATE_WORDS } from "./model.js";
 
@@ -36,7 +36,7 @@ function line({ rate, state, scale, isSelected }, link) {
     el("div", { class: "rate" }, percent(rate.error_rate)),
     bar(rate, scale),
     el("div", { class: "of" }, jobs(rate.errors, rate.total)),
-    el("div", { class: "why" }, reason ? `${reason[0]} ${count(reason[1])}` : ""));
+    el("div", { class: "why" }, reason ? [...coded(reason[0]), ` ${count(reason[1])}`] : ""));
 }
 
 function bar(rate, scale) {
