@@ -25,6 +25,7 @@ REPLAY_MS = 24 * 3_600_000
 """Events so far behind the clock are not late but old: somebody plays them again."""
 
 SEVERITIES = ("critical", "warning", "info")
+_WORDS = {"critical": "Failing now", "warning": "Needs a look", "info": "For information"}
 
 
 def windows(pane_ms: int, kept_ms: int) -> list[str]:
@@ -68,11 +69,13 @@ def judge(known: Known) -> dict[str, str]:
 
 
 def _firing(firing: Sequence[Mapping[str, Any]], level: str) -> str:
-    worst = _names(alert["preset"] for alert in firing if alert["severity"] == level)
-    rest = len({alert["preset"] for alert in firing}) - len(worst)
-    more = f", and {rest} more to look at" if rest > 0 and level == "critical" else ""
-    said = {"critical": "Failing now: ", "warning": "Needs a look: ", "info": "For information: "}[level]
-    return f"{said}{_listed(worst)}{more}."
+    worst = [alert for alert in firing if alert["severity"] == level]
+    silent = _names(alert["preset"] for alert in worst if alert["rule_kind"] == "silence")
+    failing = _names(alert["preset"] for alert in worst if alert["rule_kind"] != "silence")
+    rest = len({alert["preset"] for alert in firing} - {alert["preset"] for alert in worst})
+    said = [f"{_WORDS[level]}: {_listed(failing)}{f', and {rest} more to look at' if rest else ''}."] if failing else []
+    said += [f"No job comes in for {_listed(silent)}."] if silent else []
+    return " ".join(said)
 
 
 def _names(presets: Iterable[str]) -> list[str]:

@@ -72,6 +72,7 @@ function note(text) {
   destroy();
   data = null;
   for (const id of ["chart", "volume", "legend", "points"]) byId(id).replaceChildren();
+  byId("detail").dataset.empty = true;
   byId("chart").append(el("p", { class: "note" }, el("bdi", {}, readable(text))));
   setText(byId("chart-summary"), "");
   setText(byId("readout"), "");
@@ -107,6 +108,7 @@ function draw() {
     shape = wanted;
     legend(lines, thresholds, window, step);
   }
+  delete byId("detail").dataset.empty;
   describe();
 }
 
@@ -115,11 +117,11 @@ const fit = (plot, index) => plot.setSize({ width: width(), height: plot.height 
 const clockTick = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const dayTick = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 
-function axes(format, size) {
+function axes(format, size, space = 40) {
   const common = { stroke: colour("muted"), grid: { stroke: colour("line"), width: 1 }, ticks: { stroke: colour("line") }, font: "12px system-ui, sans-serif" };
   const ticks = (_, values, __, ___, increment) =>
     values.map((value) => (increment >= 86_400 ? dayTick : clockTick).format(new Date(value * 1000)));
-  return [{ ...common, values: ticks, space: 70 }, { ...common, values: (_, values) => values.map(format), size }];
+  return [{ ...common, values: ticks, space: 70 }, { ...common, values: (_, values) => values.map(format), size, space }];
 }
 
 const cursor = { sync: { key: "time" }, drag: { x: false, y: false }, y: false, points: { size: 7 } };
@@ -149,7 +151,7 @@ function volumeOptions() {
   return {
     width: width(), height: 110, legend: { show: false }, cursor,
     scales: { y: { range: (_, __, max) => [0, Math.max(4, max ?? 0)] } },
-    axes: axes((value) => (Number.isInteger(value) ? count(value) : ""), 58),
+    axes: axes((value) => (Number.isInteger(value) ? count(value) : ""), 58, 20),
     series: [{}, bars(colour("bar")), bars(colour("critical"))],
     hooks: { setCursor: [readOut] },
   };

@@ -45,6 +45,7 @@ function showChoices() {
   fill(byId("window"), about.windows, chosenWindow());
   fill(byId("span"), about.spans.map(({ span }) => span), chosenSpan().span);
   byId("back").hidden = choice.preset === null;
+  byId("all").setAttribute("href", address({ ...choice, preset: "*" }));
 }
 
 function fill(select, values, chosen) {
@@ -54,7 +55,7 @@ function fill(select, values, chosen) {
 
 function show() {
   showVerdict(link);
-  showFreshness();
+  showFreshness(link);
   if (!known.alerts || !about) return;
   const preset = shown(choice);
   showAlerts(presetLink);
@@ -108,6 +109,7 @@ byId("choices").addEventListener("submit", (event) => event.preventDefault());
 byId("back").addEventListener("click", () => choose({ preset: null }));
 byId("filter").addEventListener("input", () => (showFewer(), show()));
 byId("more").addEventListener("click", () => (showMore(), show()));
+byId("all").addEventListener("click", (event) => follow(event, { preset: "*" }));
 byId("more-recent").addEventListener("click", showAllResolved);
 window.addEventListener("popstate", () => {
   const before = chosenWindow();
@@ -116,6 +118,6 @@ window.addEventListener("popstate", () => {
   if (chosenWindow() !== before) feed.open();
   show();
 });
-setInterval(() => (showFreshness(), showAges(), showSilence()), 1_000);
+setInterval(() => (showFreshness(link), showAges(), showSilence()), 1_000);
 showZone(zone);
 begin();

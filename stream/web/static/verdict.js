@@ -13,7 +13,7 @@ export function showVerdict(link) {
   byId("verdict-icon").setAttribute("href", `#${level}`);
   setText(byId("level"), WORDS[level]);
   setText(byId("sentence"), sentence);
-  setText(byId("link"), link.isLive ? "Live" : link.heardAt ? "Not live" : "Connecting");
+  setText(byId("link"), link.isLive ? (known.problem ? "Waiting" : "Live") : link.heardAt ? "Not live" : "Connecting");
   document.title = `${level === "ok" ? "" : `${WORDS[level]}: `}${sentence} · presetwatch`;
   showBanner(link, was);
 }
@@ -41,7 +41,7 @@ function showBanner(link, was) {
   banner.hidden = !text;
 }
 
-export function showFreshness() {
+export function showFreshness(link) {
   const line = byId("freshness");
   if (!known.alerts) return line.replaceChildren();
   if (!known.decided_to) return line.replaceChildren("Nothing has been decided yet.");
@@ -49,7 +49,8 @@ export function showFreshness() {
   const isOld = behind >= REPLAY_SECONDS;
   const isBehind = behind > known.behind_limit_seconds;
   const note = isOld ? "old events, played again" : isBehind ? "behind" : "up to date";
-  line.replaceChildren("Decided up to ", time(known.decided_to), `, ${duration(behind)} ago (${note})`);
+  const said = link.isLive && !known.problem ? ` (${note})` : "";
+  line.replaceChildren("Decided up to ", time(known.decided_to), `, ${duration(behind)} ago${said}`);
   line.dataset.behind = isBehind && !isOld;
 }
 
