@@ -29,8 +29,8 @@ MOST_LISTENERS = 200
 class Live:
     """All listeners of a worker."""
 
-    def __init__(self, overviews: Overviews) -> None:
-        self._overviews = overviews
+    def __init__(self, overviews: Overviews, most: int = MOST_LISTENERS) -> None:
+        self._overviews, self._most = overviews, most
         self._listeners = 0
         self._closing = asyncio.Event()
 
@@ -40,8 +40,8 @@ class Live:
 
     async def listen(self, request: web.Request, window_ms: int) -> web.StreamResponse:
         """Tell one listener for as long as it listens."""
-        if self._listeners >= MOST_LISTENERS:
-            raise unavailable(f"{MOST_LISTENERS} listen already: ask /api/overview, or another worker.")
+        if self._listeners >= self._most:
+            raise unavailable(f"{self._most} listen already: ask /api/overview, or another worker.")
         self._listeners += 1
         try:
             async with sse_response(request, send_timeout=SEND_SECONDS) as response:
