@@ -73,11 +73,9 @@ async def test_every_state_says_what_is_known_and_shuts_nobody_out(
         await expect(page.locator("#sentence")).to_have_text(SENTENCES[state])
         found = await Axe().run(page)
         assert found.violations_count == 0, found.generate_report()
-        for width in WIDTHS:
-            await page.set_viewport_size({"width": width, "height": 900})
-            assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (
-                f"{width} px is too narrow"
-            )
+        for each in WIDTHS:
+            await page.set_viewport_size({"width": each, "height": 900})
+            assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{each} px is too narrow"
 
 
 async def test_hostile_names_are_text_and_nothing_of_them_runs(browser: Browser) -> None:
