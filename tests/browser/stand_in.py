@@ -41,7 +41,12 @@ def rate(preset: str, errors: int, total: int, at_ms: int = NOW_MS) -> dict[str,
 
 def alert(preset: str, severity: str = "critical", state: str = "firing", **more: Any) -> dict[str, Any]:
     """Return an alert, as the API gives it."""
-    found = {"state": state, "id": f"{preset}-{severity}-{state}", "episode": "e1", "rule": "high-error-rate"}
+    found: dict[str, Any] = {
+        "state": state,
+        "id": f"{preset}-{severity}-{state}",
+        "episode": "e1",
+        "rule": "high-error-rate",
+    }
     found |= {"rule_kind": "threshold", "severity": severity, "at": format_time(NOW_MS - 60_000), "threshold": 0.1}
     found |= {"started_at": format_time(NOW_MS - 240_000), "sample_jobs": [f"job of {preset}"], "labels": {}}
     found |= {"annotations": {"summary": f"{preset}: jobs fail"}, "resolve_reason": None}

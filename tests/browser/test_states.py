@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Literal
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
@@ -12,6 +13,7 @@ from tests.browser.stand_in import NOW_MS, StandIn, alert, rate, standing_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+Theme = Literal["light", "dark"]
 WIDTHS = (360, 1280, 2560)
 HOSTILE = [
     "<img src=x onerror=owned=1>",
@@ -39,7 +41,7 @@ STATES = {
     "unwell": StandIn([rate("summarize", 0, 60)], faults=[{"name": "broker", "detail": "Kafka has not answered."}]),
     "hostile": StandIn([rate(name, 9, 20) for name in HOSTILE], [alert(name) for name in HOSTILE]),
 }
-SENTENCES = {
+SENTENCES: dict[str, str | re.Pattern[str]] = {
     "busy": "Failing now: summarize.",
     "empty": "Nothing can be said yet: no job has been heard of.",
     "not whole": "Nothing is known yet: the worker is not ready.",
@@ -50,10 +52,9 @@ SENTENCES = {
 
 
 @asynccontextmanager
-async def opened(browser: Browser, address: str, width: int = 1280, theme: str = "light") -> AsyncIterator[Page]:
+async def opened(browser: Browser, address: str, width: int = 1280, theme: Theme = "light") -> AsyncIterator[Page]:
     """Open a page in which nothing may go wrong."""
-    scheme = "dark" if theme == "dark" else "light"
-    context = await browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    context = await browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme)
     page = await context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
@@ -67,7 +68,7 @@ async def opened(browser: Browser, address: str, width: int = 1280, theme: str =
 @pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 360)])
 @pytest.mark.parametrize("state", STATES)
 async def test_every_state_says_what_is_known_and_shuts_nobody_out(
-    browser: Browser, state: str, theme: str, width: int
+    browser: Browser, state: str, theme: Theme, width: int
 ) -> None:
     async with standing_in(STATES[state]) as address, opened(browser, address, width, theme) as page:
         await expect(page.locator("#sentence")).to_have_text(SENTENCES[state])

@@ -127,7 +127,9 @@ RATES = st.dictionaries(st.text(max_size=3), st.integers(0, 3), max_size=6)
 
 @given(st.lists(RATES, min_size=1, max_size=6))
 def test_who_takes_in_all_changes_knows_what_the_last_overview_says(told: list[dict[str, int]]) -> None:
-    sent, rates, rest = Sent(), {}, {}
+    sent = Sent()
+    rates: dict[str, Any] = {}
+    rest: dict[str, Any] = {}
     for number, each in enumerate(told):
         overview = {"rates": [{"preset": preset, "errors": n} for preset, n in each.items()], "number": number // 2}
         message = sent.changes(overview)

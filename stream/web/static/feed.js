@@ -3,7 +3,7 @@
 
 const SILENT_MS = 5_000; // the worker says something at least every two seconds
 const GIVE_UP_MS = 9_000; // a connection that is open and says nothing is dead
-const LONGEST_WAIT_MS = 8_000;
+const LONGEST_WAIT_MS = 5_000;
 const HIDDEN_MS = 60_000; // browsers share six connections to a host among all tabs
 
 export class Feed {
