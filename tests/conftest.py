@@ -1,4 +1,4 @@
-"""Options and fixtures of the whole test suite, and how hypothesis looks for counterexamples: in CI the same ones every time.
+"""Options and fixtures of the whole test suite, and how hypothesis looks for counterexamples: in CI always the same.
 
 LAW_EXAMPLES=2000 makes it look longer than every run can afford.
 """
