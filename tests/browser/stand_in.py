@@ -49,7 +49,12 @@ def alert(preset: str, severity: str = "critical", state: str = "firing", **more
     }
     found |= {"rule_kind": "threshold", "severity": severity, "at": format_time(NOW_MS - 60_000), "threshold": 0.1}
     found |= {"started_at": format_time(NOW_MS - 240_000), "sample_jobs": [f"job of {preset}"], "labels": {}}
-    found |= {"annotations": {"summary": f"{preset}: jobs fail"}, "resolve_reason": None}
+    found |= {
+        "annotations": {"summary": f"{preset}: jobs fail"},
+        "resolve_reason": None,
+        "kind": "fired",
+        "sequence": 1,
+    }
     return {**rate(preset, 14, 60), **found, **more}
 
 
