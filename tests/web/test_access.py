@@ -46,6 +46,7 @@ async def test_a_login_lasts_and_no_script_or_other_site_can_use_it(client: Clie
     [cookie] = answer.headers.getall("Set-Cookie")
     assert {"HttpOnly", "SameSite=Strict", "Path=/", "Max-Age=2592000"} <= set(cookie.split("; "))
     assert TOKEN not in cookie
+    assert f"{COOKIE}={cookie_of(TOKEN)}" in cookie  # made from the token alone: it outlives a restart of the worker
     assert (await client.get("/api/rates")).status == HTTPStatus.OK
     assert (await client.get("/", headers={"Accept": "text/html"})).status == HTTPStatus.OK
 
