@@ -53,13 +53,13 @@ class Live:
         return response
 
     async def _tell_until_gone(self, response: EventSourceResponse, window_ms: int) -> None:
-        sent, told_at = Sent(), 0.0
+        sent, told, told_at = Sent(), "", 0.0
         while not self._closing.is_set():
             begun = monotonic()
             event, message = await self._look(sent, window_ms)
-            if message or begun - told_at >= BEAT_SECONDS:
+            if message or event != told or begun - told_at >= BEAT_SECONDS:
                 await _send(response, event, message)
-                told_at = begun
+                told, told_at = event, begun
             await self._wait(max(LOOK_SECONDS, (monotonic() - begun) / SHARE_OF_TIME))
 
     async def _look(self, sent: Sent, window_ms: int) -> tuple[str, Answer]:

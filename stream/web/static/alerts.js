@@ -94,7 +94,7 @@ const grouped = (group) => largest(group).slice(0, 4)
 
 function samples(alert) {
   if (!alert.sample_jobs?.length) return null;
-  return el("details", {}, el("summary", {}, `${alert.sample_jobs.length} failed jobs to look up`),
+  return el("details", {}, el("summary", {}, alert.sample_jobs.length === 1 ? "1 failed job to look up" : `${alert.sample_jobs.length} failed jobs to look up`),
     el("ul", { class: "jobs" }, alert.sample_jobs.map((job) => el("li", {}, el("code", {}, el("bdi", {}, readable(job)))))));
 }
 

@@ -112,16 +112,18 @@ function draw() {
   describe();
 }
 
+// Canvas text does not grow with the page's by itself.
+const scaled = (pixels) => Math.round((pixels * parseFloat(getComputedStyle(document.documentElement).fontSize)) / 16);
 const width = () => Math.max(240, byId("chart").clientWidth);
 const fit = (plot, index) => plot.setSize({ width: width(), height: plot.height });
 const clockTick = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const dayTick = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 
 function axes(format, size, space = 40) {
-  const common = { stroke: colour("muted"), grid: { stroke: colour("line"), width: 1 }, ticks: { stroke: colour("line") }, font: "12px system-ui, sans-serif" };
+  const common = { stroke: colour("muted"), grid: { stroke: colour("line"), width: 1 }, ticks: { stroke: colour("line") }, font: `${scaled(12)}px system-ui, sans-serif` };
   const ticks = (_, values, __, ___, increment) =>
     values.map((value) => (increment >= 86_400 ? dayTick : clockTick).format(new Date(value * 1000)));
-  return [{ ...common, values: ticks, space: 70 }, { ...common, values: (_, values) => values.map(format), size, space }];
+  return [{ ...common, values: ticks, space: scaled(70), size: scaled(32) }, { ...common, values: (_, values) => values.map(format), size, space }];
 }
 
 const cursor = { sync: { key: "time" }, drag: { x: false, y: false }, y: false, points: { size: 7 } };
@@ -131,9 +133,9 @@ function rateOptions(lines) {
   const edge = { stroke: "transparent", width: 0, points: { show: false } };
   const highest = Math.max(0.05, ...lines.map((each) => each.error_rate * 1.25));
   return {
-    width: width(), height: width() > 1100 ? 340 : 240, legend: { show: false }, cursor,
+    width: width(), height: scaled(width() > 1100 ? 300 : 240), legend: { show: false }, cursor,
     scales: { y: { range: () => [0, ceiling(highest)] } },
-    axes: axes((value) => percent(value), 58),
+    axes: axes((value) => percent(value), scaled(58)),
     series: [{}, { stroke: colour("accent"), width: 2.5, points: { size: 6, show: () => data.points.filter((point) => point.total).length < 20 } }, edge, edge, ...lines.map(limit)],
     bands: [{ series: [3, 2], fill: colour("band") }],
     hooks: { setCursor: [readOut] },
@@ -149,9 +151,9 @@ function ceiling(highest) {
 function volumeOptions() {
   const bars = (fill) => ({ stroke: fill, fill, width: 0, paths: uPlot.paths.bars({ size: [0.8, 40] }), points: { show: false } });
   return {
-    width: width(), height: 110, legend: { show: false }, cursor,
+    width: width(), height: scaled(110), legend: { show: false }, cursor,
     scales: { y: { range: (_, __, max) => [0, Math.max(4, max ?? 0)] } },
-    axes: axes((value) => (Number.isInteger(value) ? count(value) : ""), 58, 20),
+    axes: axes((value) => (Number.isInteger(value) ? count(value) : ""), scaled(58), 20),
     series: [{}, bars(colour("bar")), bars(colour("critical"))],
     hooks: { setCursor: [readOut] },
   };
