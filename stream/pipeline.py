@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Any, cast
 
+import structlog
 from faust.types import TP, StreamT
 
 from stream.app import build_app
@@ -32,6 +33,7 @@ from stream.topics import TABLES, EventsTopic
 from stream.transport import ChunkedConsumer, ChunkedTransport
 
 Take = Callable[[Chunk], Awaitable[int | None]]
+log = structlog.get_logger(__name__)
 
 IDLE_CHECK_SECONDS = 0.5
 
@@ -99,6 +101,7 @@ class Pipeline:
         for partition in {tp.partition for tp in owned}:
             await self.counting.make_good(partition)
         self._has_resumed = True
+        log.info("partitions_assigned", partitions=sorted({tp.partition for tp in owned}))
         return positions
 
     async def _take_over(self, owned: set[TP]) -> dict[TP, int]:

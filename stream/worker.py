@@ -14,10 +14,12 @@ import faust
 import structlog
 
 from stream.domain.rules import RuleSet
+from stream.logs import configure_logs
 from stream.pipeline import Pipeline
 from stream.rules_file import Fault, default_rules_path, read
 from stream.settings import Settings
 from stream.topics import Unfit, ensure_topics, identify
+from stream.web.metrics import VERSION
 from stream.web.views import Views
 
 
@@ -34,10 +36,13 @@ def prepare(settings: Settings, rules: RuleSet) -> Pipeline | Unfit:
 
 def run(pipeline: Pipeline) -> None:
     """Run a worker until it is told to stop; raises `SystemExit`."""
+    configure_logs(pipeline.settings)
+    log.info("starting", version=VERSION, app_id=pipeline.settings.app_id, partitions=pipeline.partitions)
     Views(pipeline)
     spare_the_collector()
     Path(pipeline.app.conf.datadir).parent.mkdir(parents=True, exist_ok=True)
-    worker = PatientWorker(pipeline.app, loglevel=pipeline.settings.log_level, redirect_stdouts=False)
+    worker = PatientWorker(pipeline.app, override_logging=False, redirect_stdouts=False, quiet=True)
+    worker.spinner = None  # it draws on stdout, terminal or not
     worker.execute_from_commandline()
 
 
@@ -56,6 +61,7 @@ class PatientWorker(faust.Worker):
 
     async def stop(self) -> None:
         """Stop; after a while at once, which loses nothing: whoever takes over counts on from the journal."""
+        log.info("stopping")
         timer = Timer(STOP_SECONDS, end_at_once)
         timer.daemon = True
         timer.start()

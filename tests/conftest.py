@@ -1,4 +1,4 @@
-"""Options of the whole test suite, and how hypothesis looks for counterexamples: in CI the same ones every time.
+"""Options and fixtures of the whole test suite, and how hypothesis looks for counterexamples: in CI always the same.
 
 LAW_EXAMPLES=2000 makes it look longer than every run can afford.
 """
@@ -13,6 +13,8 @@ TOO_SLOW = [HealthCheck.too_slow]  # the machine's doing, not the law's
 settings.register_profile("laws", deadline=None, max_examples=EXAMPLES, suppress_health_check=TOO_SLOW)
 settings.register_profile("ci", settings.get_profile("laws"), derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "laws")
+
+pytest_plugins = ("tests.broker",)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

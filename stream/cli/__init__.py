@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from stream.cli import check, demo, doctor, feed, look, receive, reconcile, run, webhook
+from stream.cli import check, demo, doctor, feed, look, receive, reconcile, run, top, webhook
 from stream.cli.output import Ended, ExitCode, abandon_stdout, flush, say
 
 ABOUT = """Tells you when your Daily batch-processor jobs start failing.
@@ -55,6 +55,7 @@ app.command()(feed.produce)
 app.command()(feed.replay)
 app.command()(look.alerts)
 app.command()(look.rates)
+app.command()(top.top)
 app.command()(reconcile.reconcile)
 app.add_typer(webhook.webhook_app, name="webhook")
 app.add_typer(check.rules_app, name="rules")

@@ -86,7 +86,7 @@ def rates(
     """
     settings = given.settings()
     path = "/api/rates" if preset is None else f"/api/rates/{quote(preset, safe='')}"
-    answer = _insist(settings, ask(settings, path, {"window": window}))
+    answer = insist(settings, ask(settings, path, {"window": window}))
     if as_json:
         write_line(answer.body)
     elif found := _read(answer):
@@ -95,7 +95,8 @@ def rates(
         say("No jobs have been counted yet.")
 
 
-def _insist(settings: Settings, answer: Answer | NoAnswer) -> Answer:
+def insist(settings: Settings, answer: Answer | NoAnswer) -> Answer:
+    """Return an answer, or end the command with what kept it away."""
     if isinstance(answer, NoAnswer):
         raise out_of_reach(
             f"No worker answers at {web_url(settings)} ({answer.why}): start one with `presetwatch worker`, or set "

@@ -50,7 +50,11 @@ def describe_preset(board: Board, name: str) -> dict[str, Any]:
 def rate_in(board: Board, name: str, window: Window) -> Rate:
     """Return a preset's error rate in a window; without jobs there is no rate."""
     preset = board.presets.get(name)
-    counts = preset.seen_between(window.start_ms, window.end_ms) if preset else {}
+    return rate_of(board, name, window, preset.seen_between(window.start_ms, window.end_ms) if preset else {})
+
+
+def rate_of(board: Board, name: str, window: Window, counts: Mapping[Cell, int]) -> Rate:
+    """Return the error rate of a window whose jobs are known."""
     errors = sum(count for cell, count in counts.items() if cell.reason)
     total = sum(counts.values())
     rates = rated(errors, total)

@@ -59,8 +59,11 @@ class Owners:
 
     async def ask_all(self, path: str, query: Mapping[str, str]) -> list[Any]:
         """Return the answers of every other worker that owns anything."""
-        others = [host for host, partitions in self.partitions().items() if partitions and host != self.here]
-        return await asyncio.gather(*(self.ask(host, path, query) for host in others))
+        return await asyncio.gather(*(self.ask(host, path, query) for host in self.others()))
+
+    def others(self) -> list[URL]:
+        """Return the addresses of every other worker that owns anything."""
+        return [host for host, partitions in self.partitions().items() if partitions and host != self.here]
 
 
 def _passed_on(status: int, answer: Any) -> ProblemError:

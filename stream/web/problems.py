@@ -1,10 +1,9 @@
-"""Errors over HTTP, as `application/problem+json` (RFC 9457), and who may ask at all.
+"""Answers as JSON, and errors over HTTP as `application/problem+json` (RFC 9457).
 
 Law: whatever goes wrong, the answer is a problem document with a status that says whose turn it is: 4xx the asker's,
 503 with `Retry-After` ours. An exception is logged here and nowhere else, and never shown.
 """
 
-import hmac
 import json
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
@@ -45,6 +44,12 @@ def problem_response(status: int, detail: str) -> web.Response:
     )
 
 
+def as_json(answer: Any, status: HTTPStatus = HTTPStatus.OK) -> web.Response:
+    """Return an answer."""
+    text = json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
+    return web.json_response(text=text, status=status)
+
+
 @web.middleware
 async def answer_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn whatever a handler raises into a problem document."""
@@ -57,19 +62,3 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
     except Exception:
         log.exception("request_failed", method=request.method, path=request.path)
         return problem_response(HTTPStatus.INTERNAL_SERVER_ERROR, "This is a defect; the worker's log has the details.")
-
-
-def require_token(token: str | None) -> Any:
-    """Return the middleware that asks for a bearer token, if there is one to ask for."""
-
-    @web.middleware
-    async def check_token(request: web.Request, handler: Handler) -> web.StreamResponse:
-        # aiohttp keeps what is no UTF-8 in a header as surrogates.
-        given = request.headers.get("Authorization", "").encode(errors="surrogateescape")
-        if token is None or request.path in OPEN_PATHS or hmac.compare_digest(given, f"Bearer {token}".encode()):
-            return await handler(request)
-        return problem_response(
-            HTTPStatus.UNAUTHORIZED, "Send the header Authorization: Bearer with PRESETWATCH_WEB_TOKEN."
-        )
-
-    return check_token

@@ -188,9 +188,9 @@ class Deployment:
         ) as producer:
             yield producer
 
-    def start(self) -> Worker:
+    def start(self, port: int | None = None) -> Worker:
         """Start another worker process."""
-        port = free_port()
+        port = port or free_port()
         number = len(self.workers)
         log = self.directory / f"worker-{number}.log"
         with log.open("wb") as output:

@@ -11,7 +11,8 @@ from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 from structlog.testing import capture_logs
 
-from stream.web.problems import Handler, ProblemError, answer_problems, problem_response, require_token, unavailable
+from stream.web.access import require_token
+from stream.web.problems import Handler, ProblemError, answer_problems, problem_response, unavailable
 
 FINE = web.Response(text="fine")
 
@@ -132,5 +133,6 @@ async def test_a_token_opens_everything_and_health_is_open(
 
 async def test_a_token_of_bytes_that_are_no_utf8_is_as_wrong_as_any_other() -> None:
     # aiohttp reads headers as UTF-8 with surrogateescape; its own mock of a request cannot be given any.
-    asked: Any = SimpleNamespace(path="/api/rates", headers={"Authorization": "Bearer \udcff"})
+    headers = {"Authorization": "Bearer \udcff"}
+    asked: Any = SimpleNamespace(path="/api/rates", headers=headers, cookies={"presetwatch": "\udcff"})
     assert document(await require_token("hush")(asked, fine))["status"] == 401

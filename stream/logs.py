@@ -1,0 +1,84 @@
+"""A worker's log: one line an event that matters, in one shape whoever writes it.
+
+Law: what our modules, Faust, aiokafka and asyncio say goes to stderr through one formatter, as JSON or for a person to
+read; and no credential and no address of a customer's file gets through, whatever an exception's text holds.
+"""
+
+import logging
+import re
+import sys
+from typing import Any, TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor
+
+from stream.domain.redaction import redact
+from stream.settings import Settings
+
+_URL = re.compile(r"(https?(?:://|%3A%2F%2F))[^\s\"'<>]+", re.IGNORECASE)
+CHATTY = ("aiokafka", "faust", "mode", "asyncio")
+"""Libraries that tell of their inner life at `info`: at that level they speak from `warning` on."""
+
+_SERVICE = "[^"
+"""How Mode, on which Faust is built, begins what a service says, ours included."""
+
+COMMON: tuple[Processor, ...] = (
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.PositionalArgumentsFormatter(),
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.StackInfoRenderer(),
+    structlog.processors.format_exc_info,
+    structlog.processors.UnicodeDecoder(),
+)
+
+
+def clean(text: str) -> str:
+    """Return text without credentials and without web addresses, line by line."""
+    return "\n".join(_URL.sub(r"\1***", redact(line)) for line in text.split("\n"))
+
+
+def clean_event(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Clean everything in an event that is text."""
+    return {name: clean(value) if isinstance(value, str) else value for name, value in event.items()}
+
+
+def formatter(log_format: str, *, is_terminal: bool) -> logging.Formatter:
+    """Return the formatter of every line, `json` or `console`."""
+    renderer: Any = structlog.dev.ConsoleRenderer(colors=is_terminal)
+    if log_format == "json":
+        renderer = structlog.processors.JSONRenderer(ensure_ascii=False, default=repr)
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=COMMON,
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, clean_event, renderer],
+    )
+
+
+def is_worth_a_line(record: logging.LogRecord) -> bool:
+    """Tell whether a line is more than a service's news of starting, stopping and the like."""
+    return record.levelno > logging.INFO or not str(record.msg).startswith(_SERVICE)
+
+
+def configure_logs(settings: Settings, stream: TextIO | None = None) -> None:
+    """Send every log of this process through one formatter to stderr, or another stream."""
+    stream = stream or sys.stderr
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(formatter(settings.log_format, is_terminal=stream.isatty()))
+    level = settings.log_level.upper()
+    if level == "INFO":
+        handler.addFilter(is_worth_a_line)
+    logging.basicConfig(handlers=[handler], level=level, force=True)
+    logging.captureWarnings(capture=True)
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING if level == "INFO" else level)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *COMMON,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        # A cached logger would keep what it was configured with before, in tests above all.
+        cache_logger_on_first_use=False,
+    )

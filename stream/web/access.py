@@ -1,0 +1,77 @@
+"""Who may ask a worker anything, where `PRESETWATCH_WEB_TOKEN` says that not everybody may.
+
+Law: scripts send the token with each request, browsers once: they keep a cookie that is made from the token and cannot
+be turned back into it, that no script can read and no other site can use. Every worker with the same token takes it,
+so it outlives a restart; a new token ends all of them. Comparisons take the same time whatever is given.
+"""
+
+import hmac
+from hashlib import sha256
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import web
+
+from stream.web.assets import ASSETS, read_asset
+from stream.web.problems import OPEN_PATHS, Handler, problem_response
+
+COOKIE = "presetwatch"
+COOKIE_SECONDS = 30 * 24 * 3600
+LOGIN = "/login"
+
+
+def cookie_of(token: str) -> str:
+    """Return what a browser that knows the token is given to show in its place."""
+    return hmac.new(token.encode(), b"presetwatch dashboard 1", sha256).hexdigest()
+
+
+def _is(given: str, wanted: str) -> bool:
+    # aiohttp keeps what is no UTF-8 in a header as surrogates.
+    return hmac.compare_digest(given.encode(errors="surrogateescape"), wanted.encode())
+
+
+def require_token(token: str | None) -> Any:
+    """Return the middleware that asks for the token, if there is one to ask for."""
+
+    @web.middleware
+    async def check_token(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if token is None or _is_open(request.path) or _knows(request, token):
+            return await handler(request)
+        if request.path == "/" and "text/html" in request.headers.get("Accept", ""):
+            return web.Response(text=read_asset("login.html"), content_type="text/html", status=HTTPStatus.UNAUTHORIZED)
+        return problem_response(
+            HTTPStatus.UNAUTHORIZED, "Send the header Authorization: Bearer with PRESETWATCH_WEB_TOKEN."
+        )
+
+    return check_token
+
+
+def _is_open(path: str) -> bool:
+    return path in OPEN_PATHS or path == LOGIN or path.startswith(ASSETS)
+
+
+def _knows(request: web.Request, token: str) -> bool:
+    by_header = _is(request.headers.get("Authorization", ""), f"Bearer {token}")
+    return by_header or _is(request.cookies.get(COOKIE, ""), cookie_of(token))
+
+
+def log_in_with(token: str | None) -> Handler:
+    """Return the handler that takes a token from a form and gives the cookie for it."""
+
+    async def log_in(request: web.Request) -> web.StreamResponse:
+        given = (await request.post()).get("token", "")
+        if token is None or not isinstance(given, str) or not _is(given.strip(), token):
+            return problem_response(HTTPStatus.UNAUTHORIZED, "This is not the token in PRESETWATCH_WEB_TOKEN.")
+        response = web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": "/"})
+        response.set_cookie(
+            COOKIE,
+            cookie_of(token),
+            max_age=COOKIE_SECONDS,
+            httponly=True,
+            samesite="Strict",
+            secure=request.secure,
+            path="/",
+        )
+        return response
+
+    return log_in

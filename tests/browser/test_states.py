@@ -1,0 +1,157 @@
+"""The dashboard in each of its states, in a real browser: it says what is known, to everybody, and runs nothing."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Literal
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page, expect
+
+from tests.browser.stand_in import NOW_MS, StandIn, alert, rate, standing_in
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+Theme = Literal["light", "dark"]
+WIDTHS = (360, 1280, 2560)
+HOSTILE = [
+    "<img src=x onerror=owned=1>",
+    "<script>owned=1</script>",
+    "'\"><svg/onload=owned=1>",
+    "\u202eesrever\u202c \u202e",
+    "\u202e" * 30,
+    "שלום",
+    "x" * 10_000,
+    "a/b?c=d#e&f=%2F",
+    "__proto__",
+    "constructor",
+    "\x00\n\r",
+]
+
+BUSY = StandIn(
+    [rate("summarize", 14, 60), rate("transcript", 1, 200), rate("quiet", 0, 0)],
+    [alert("summarize"), alert("transcript", "warning", "pending"), alert("transcript", state="resolved")],
+)
+STATES = {
+    "busy": BUSY,
+    "empty": StandIn(decided_to_ms=None),
+    "not whole": StandIn(missing="Partition 2 has no owner yet."),
+    "behind": StandIn([rate("summarize", 0, 60)], now_ms=NOW_MS + 600_000),
+    "unwell": StandIn([rate("summarize", 0, 60)], faults=[{"name": "broker", "detail": "Kafka has not answered."}]),
+    "hostile": StandIn([rate(name, 9, 20) for name in HOSTILE], [alert(name) for name in HOSTILE]),
+}
+SENTENCES: dict[str, str | re.Pattern[str]] = {
+    "busy": "Failing now: summarize.",
+    "empty": "Nothing can be said yet: no job has been heard of.",
+    "not whole": "Nothing is known yet: the worker is not ready.",
+    "behind": "No alert is firing, but the newest events are not decided yet.",
+    "unwell": "No alert is firing, but presetwatch itself is unwell (broker).",
+    "hostile": re.compile(r"^Failing now: .* and 8 other presets\.$"),
+}
+
+
+@asynccontextmanager
+async def opened(browser: Browser, address: str, width: int = 1280, theme: Theme = "light") -> AsyncIterator[Page]:
+    """Open a page in which nothing may go wrong."""
+    context = await browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme)
+    page = await context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda said: errors.append(said.text) if "Content Security Policy" in said.text else None)
+    await page.goto(address)
+    yield page
+    assert errors == []
+    await context.close()
+
+
+@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 360)])
+@pytest.mark.parametrize("state", STATES)
+async def test_every_state_says_what_is_known_and_shuts_nobody_out(
+    browser: Browser, state: str, theme: Theme, width: int
+) -> None:
+    async with standing_in(STATES[state]) as address, opened(browser, address, width, theme) as page:
+        await expect(page.locator("#sentence")).to_have_text(SENTENCES[state])
+        found = await Axe().run(page)
+        assert found.violations_count == 0, found.generate_report()
+        for each in WIDTHS:
+            await page.set_viewport_size({"width": each, "height": 900})
+            assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{each} px is too narrow"
+
+
+async def test_hostile_names_are_text_and_nothing_of_them_runs(browser: Browser) -> None:
+    async with standing_in(STATES["hostile"]) as address, opened(browser, address) as page:
+        rows = page.locator("#preset-rows .row a")
+        await expect(rows).to_have_count(len(HOSTILE))
+        shown = await rows.all_inner_texts()
+        for name in (HOSTILE[0], HOSTILE[1], HOSTILE[2], "שלום", "__proto__", "⟨U+202E⟩esrever⟨U+202C⟩ ⟨U+202E⟩"):
+            assert name in shown
+        assert all(0 < len(text) < 200 for text in shown)
+        assert await page.locator("main img, main script, main svg svg").count() == 0
+        await page.get_by_role("link", name="a/b?c=d#e&f=%2F").first.click()
+        await expect(page.locator("#detail-title")).to_have_text("Error rate of a/b?c=d#e&f=%2F")
+        assert await page.evaluate("typeof owned") == "undefined"
+        await page.reload()
+        await expect(page.locator("#detail-title")).to_have_text("Error rate of a/b?c=d#e&f=%2F")
+
+
+async def test_a_thousand_presets_are_listed_worst_first_and_found_by_name(browser: Browser) -> None:
+    known = StandIn([rate(f"preset-{n:03}", n % 7, 60) for n in range(1_000)], [alert("preset-500")])
+    async with standing_in(known) as address, opened(browser, address) as page:
+        await expect(page.locator("#presets-count")).to_have_text("1,000 presets, the 50 most urgent are shown.")
+        await expect(page.locator("#preset-rows .row").first).to_contain_text("preset-500")
+        await page.get_by_role("button", name="Show all 1,000").click()
+        await expect(page.locator("#preset-rows .row")).to_have_count(1_000)
+        await page.get_by_label("Filter").fill("set-99")
+        await expect(page.locator("#preset-rows .row")).to_have_count(10)
+
+
+async def test_what_was_chosen_is_in_the_address_and_back_goes_back(browser: Browser) -> None:
+    async with standing_in(BUSY) as address, opened(browser, address) as page:
+        await expect(page.locator("#detail-title")).to_have_text("Error rate of summarize")
+        await page.locator("#preset-rows").get_by_role("link", name="transcript").focus()
+        await page.keyboard.press("Enter")
+        await page.get_by_label("Window").select_option("15m")
+        await page.get_by_label("Span").select_option("6h")
+        assert page.url.endswith("?preset=transcript&window=15m&span=6h")
+        await page.reload()
+        await expect(page.locator("#detail-title")).to_have_text("Error rate of transcript")
+        await expect(page.get_by_label("Window")).to_have_value("15m")
+        for _ in range(3):
+            await page.go_back()
+        await expect(page.locator("#detail-title")).to_have_text("Error rate of summarize")
+        await expect(page.get_by_label("Span")).to_have_value("1h")
+
+
+async def test_a_page_that_hears_nothing_says_so_and_takes_nothing_for_well(browser: Browser) -> None:
+    known = StandIn([rate("summarize", 0, 60)])
+    async with standing_in(known) as address, opened(browser, address) as page:
+        await expect(page.locator("#sentence")).to_have_text("All is well: no alert is firing for 1 preset.")
+        known.missing = "Partition 2 has no owner yet."
+        await expect(page.locator("#sentence")).to_have_text("Not everything is known right now.")
+        await expect(page.locator("#banner")).to_contain_text("Partition 2 has no owner yet. Last known: All is well")
+        known.missing = ""
+        await expect(page.locator("#sentence")).to_have_text("All is well: no alert is firing for 1 preset.")
+        await expect(page.locator("#banner")).to_be_hidden()
+
+
+async def test_a_state_is_told_in_words_and_shapes_and_not_by_colour_alone(browser: Browser) -> None:
+    async with standing_in(BUSY) as address, opened(browser, address) as page:
+        await expect(page.locator("#level")).to_have_text("Critical")
+        await expect(page.locator("#preset-rows .row .state")).to_have_text(["Critical", "Pending", "No jobs"])
+        assert await page.title() == "Critical: Failing now: summarize. · presetwatch"
+        shapes = await page.locator("#preset-rows use").evaluate_all("all => all.map(use => use.getAttribute('href'))")
+        assert shapes == ["#critical", "#pending", "#unknown"]
+        await expect(page.locator("#chart-summary")).to_contain_text("the rate was highest")
+
+
+async def test_times_are_in_the_viewers_zone_and_in_utc_on_hover(browser: Browser) -> None:
+    async with standing_in(BUSY) as address:
+        context = await browser.new_context(timezone_id="Asia/Kolkata", locale="en-GB")
+        page = await context.new_page()
+        await page.goto(address)
+        since = page.locator("#firing time").first
+        await expect(since).to_have_attribute("title", re.compile(r"^2026-03-20 \d\d:42:40 UTC$"))
+        await expect(since).to_contain_text(":12:40")
+        await expect(page.locator("#zone")).to_contain_text("Asia/")
+        await context.close()

@@ -1,0 +1,69 @@
+"""A worker's log: every line in one shape, and nothing in it that must not leave."""
+
+import io
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stream.logs import clean, configure_logs
+from stream.settings import Settings
+
+SIGNED = "https://media.customer.example/a.mp4?X-Amz-Signature=0123456789abcdef"
+
+
+@pytest.fixture
+def lines() -> Iterator[io.StringIO]:
+    """What a worker writes as JSON; afterwards logging is as it was before."""
+    root, told = logging.getLogger(), io.StringIO()
+    before, level = list(root.handlers), root.level
+    root.handlers = []
+    configure_logs(Settings(_env_file=None, log_format="json"), told)
+    yield told
+    root.handlers = before
+    root.setLevel(level)
+    logging.captureWarnings(capture=False)
+    structlog.reset_defaults()
+
+
+def read(lines: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in lines.getvalue().splitlines()]
+
+
+def test_ours_and_the_libraries_lines_have_one_shape(lines: io.StringIO) -> None:
+    structlog.get_logger("stream.health").error("unwell", fault="broker")
+    logging.getLogger("aiokafka.consumer").warning("Heartbeat of %s failed", "group")
+    ours, theirs = read(lines)
+    assert ours.keys() - theirs.keys() == {"fault"}
+    assert (ours["event"], ours["level"], ours["logger"]) == ("unwell", "error", "stream.health")
+    assert (theirs["event"], theirs["level"]) == ("Heartbeat of group failed", "warning")
+    assert theirs["timestamp"].endswith("Z")
+
+
+def test_an_exception_is_in_its_line_without_what_must_not_leave(lines: io.StringIO) -> None:
+    try:
+        raise ValueError(f"cannot read {SIGNED}\npassword=hunter2 was refused")
+    except ValueError:
+        structlog.get_logger("stream").exception("request_failed", path=SIGNED)
+        logging.getLogger("faust").error("crashed", exc_info=sys.exc_info())
+    for line in read(lines):
+        assert "ValueError: cannot read https://***" in line["exception"]
+        assert not any(secret in json.dumps(line) for secret in ("customer", "0123456789abcdef", "hunter2"))
+
+
+def test_libraries_do_not_tell_their_inner_life(lines: io.StringIO) -> None:
+    for name in ("faust.transport", "mode.worker", "aiokafka"):
+        logging.getLogger(name).info("Starting...")
+    logging.getLogger("stream.transport").info("[^--ChunkedConsumer]: Starting...")
+    assert read(lines) == []
+
+
+@given(st.text(max_size=60), st.sampled_from([" ", "\n", "'", '"', "<"]))
+def test_no_web_address_survives(text: str, before: str) -> None:
+    assert "customer" not in clean(f"{text.replace('customer', '')}{before}{SIGNED}")
