@@ -68,11 +68,12 @@ class Receiver:
         return problem_response(outcome.status, outcome.detail)
 
     async def _take(self, request: web.BaseRequest) -> Outcome:
-        if not self._store.has_room(self.reading):
-            return Outcome.CROWDED
+        if (request.content_length or 0) > BODY_BYTES:
+            return Outcome.TOO_LARGE
         claims = _claims(request)
         at_ms = self._clock(claims)
-        doubt = self._verifier.doubt(claims, at_ms)
+        # Without room the ping is answered all the same, or a webhook could not be turned on again.
+        doubt = self._verifier.doubt(claims, at_ms) if self._store.has_room(self.reading) else Outcome.CROWDED
         body = await self._read(request, PING_BYTES if doubt else BODY_BYTES)
         if isinstance(body, Outcome):
             return doubt or body

@@ -181,10 +181,11 @@ def test_a_body_that_never_ends_is_answered_413_and_read_no_more(gateway: Served
     assert is_well(gateway)
 
 
-def test_no_more_of_an_unsigned_body_is_read_than_a_ping_has(gateway: Served) -> None:
+@pytest.mark.parametrize(("length", "status"), [(257, 401), (BODY_BYTES, 401), (BODY_BYTES + 1, 413)])
+def test_no_more_of_an_unsigned_body_is_read_than_a_ping_has(gateway: Served, length: int, status: int) -> None:
     with gateway.connect() as sock:
-        sock.sendall(request(b"", {"A": "b"}, length=BODY_BYTES))
-        assert read_answer(sock).status == 401
+        sock.sendall(request(b"", {"A": "b"}, length=length))
+        assert read_answer(sock).status == status
 
 
 def test_whoever_asks_is_told_to_go_on(gateway: Served) -> None:
@@ -211,6 +212,7 @@ def test_a_store_without_room_is_answered_503_with_when_to_come_again(gateway: S
     gateway.store.room = 0
     answer = post(gateway, BODY, signed(BODY))
     assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+    assert post(gateway, PING).status == 200
     assert not gateway.store.bodies
     gateway.store.room = 10**9
     assert is_well(gateway)
