@@ -66,6 +66,11 @@ class Place:
 
         await eventually(look, "everything committed")
 
+    def delete_group(self) -> None:
+        """Make the broker forget what the group has committed."""
+        admin, group = AdminClient({"bootstrap.servers": self.settings.bootstrap}), group_of(self.settings)
+        admin.delete_consumer_groups([group])[group].result(timeout=PATIENCE_SECONDS)
+
     async def letters(self) -> list[dict[str, Any]]:
         """Return the dead letters."""
         return [json.loads(value or b"") for value in await read_all(self.settings, undelivered_topic(self.settings))]
@@ -163,8 +168,7 @@ async def test_a_group_that_has_lost_its_offsets_tells_nobody_twice(place: Place
         async with place.notifying(plan(at(receiver))):
             await receiver.until(lambda it: it.taken)
             await place.until_done()
-        group = group_of(place.settings)
-        AdminClient({"bootstrap.servers": place.settings.bootstrap}).delete_consumer_groups([group])[group].result()
+        await asyncio.to_thread(place.delete_group)
         assert await place.committed() == (0, 1)
         await place.produce(resolved(event, now()))
         async with place.notifying(plan(at(receiver))):
