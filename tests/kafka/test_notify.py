@@ -47,9 +47,9 @@ class Place:
             for event in events:
                 await producer.send_and_wait(self.settings.alerts_topic, event.to_json(), key=event.preset.encode())
 
-    async def committed(self) -> tuple[int, int]:
+    async def committed(self, partitions: int = PARTITIONS) -> tuple[int, int]:
         """Return how many records the group has done, and how many there are."""
-        tps = [TopicPartition(self.settings.alerts_topic, partition) for partition in range(PARTITIONS)]
+        tps = [TopicPartition(self.settings.alerts_topic, partition) for partition in range(partitions)]
         async with AIOKafkaConsumer(
             bootstrap_servers=self.settings.bootstrap, group_id=group_of(self.settings), enable_auto_commit=False
         ) as consumer:
