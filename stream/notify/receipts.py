@@ -48,23 +48,43 @@ def _key(channel: str, receipt: Receipt) -> bytes:
 
 
 def read_receipts(values: Iterable[bytes | None]) -> dict[str, list[Receipt]]:
-    """Return the newest receipt of each subject by channel, from all that the topic holds, in its order."""
+    """Return the newest receipt of each subject by channel, from all that the topic holds.
+
+    A notifier that was thought dead may write one more after its successor: the newest is what happened last.
+    """
     newest: dict[bytes, tuple[str, Receipt]] = {}
-    for channel, receipt in _read(values):
-        newest[_key(channel, receipt)] = channel, receipt
+    for key, channel, receipt in _read(values):
+        if key not in newest or _age(newest[key][1]) <= _age(receipt):
+            newest[key] = channel, receipt
     found: dict[str, list[Receipt]] = {}
     for channel, receipt in newest.values():
         found.setdefault(channel, []).append(receipt)
     return found
 
 
-def _read(values: Iterable[bytes | None]) -> Iterator[tuple[str, Receipt]]:
+def mend(values: Iterable[bytes | None], found: dict[str, list[Receipt]]) -> list[Record]:
+    """Return the records that put the newest receipts last again, since compaction keeps what is last."""
+    last = {key: receipt for key, _, receipt in _read(values)}
+    return [
+        write_receipt(channel, receipt)
+        for channel, receipts in found.items()
+        for receipt in receipts
+        if last[_key(channel, receipt)] != receipt
+    ]
+
+
+def _age(receipt: Receipt) -> tuple[int, int, int]:
+    return receipt.event.started_at, receipt.event.sequence, receipt.told_at
+
+
+def _read(values: Iterable[bytes | None]) -> Iterator[tuple[bytes, str, Receipt]]:
     for value in values:
         try:
             stored = _Stored.model_validate_json(value or b"")
         except ValidationError:
             continue
-        yield stored.channel, Receipt(stored.event, stored.told_at, stored.fate)
+        receipt = Receipt(stored.event, stored.told_at, stored.fate)
+        yield _key(stored.channel, receipt), stored.channel, receipt
 
 
 def forget(found: dict[str, list[Receipt]], now: int) -> list[Record]:

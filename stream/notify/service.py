@@ -20,7 +20,7 @@ from stream.notify.channels.outcome import Sender
 from stream.notify.desk import Desk
 from stream.notify.lane import Place
 from stream.notify.plan import Plan
-from stream.notify.receipts import Record, forget, read_receipts
+from stream.notify.receipts import Record, forget, mend, read_receipts
 from stream.notify.session import Session
 from stream.notify.topics import OneForAll, group_of, read_all, receipts_topic, undelivered_topic
 from stream.settings import Settings
@@ -30,6 +30,8 @@ COMMIT_SECONDS = 2.0
 RETRY_SECONDS = 1.0
 SESSION_TIMEOUT_MS = 10_000
 HEARTBEAT_MS = 3_000
+REBALANCE_TIMEOUT_MS = 30_000
+"""Whoever leaves is waited for while it ends what it is sending."""
 
 log = structlog.get_logger(__name__)
 
@@ -99,6 +101,7 @@ class Notifier(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
             partition_assignment_strategy=(OneForAll,),
             session_timeout_ms=SESSION_TIMEOUT_MS,
             heartbeat_interval_ms=HEARTBEAT_MS,
+            rebalance_timeout_ms=REBALANCE_TIMEOUT_MS,
         )
         self._book = KafkaBook(self.settings, self._producer)
         try:
@@ -145,8 +148,9 @@ class Notifier(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
         await self._commit(session)
 
     async def _open_session(self, assigned: set[TopicPartition]) -> None:
-        receipts = read_receipts(await read_all(self.settings, receipts_topic(self.settings)))
-        await self._book.store(*forget(receipts, self._clock()))
+        stored = await read_all(self.settings, receipts_topic(self.settings))
+        receipts = read_receipts(stored)
+        await self._book.store(*mend(stored, receipts), *forget(receipts, self._clock()))
         for tp in assigned:
             await self._rewind(tp)
         self._unread = await self._consumer.end_offsets(assigned)

@@ -19,7 +19,8 @@ from stream.settings import Settings
 from stream.topics import KEPT_A_WEEK, wanted
 
 POLL_MS = 500
-RECEIPTS_CONFIG = {"cleanup.policy": "compact"}
+RECEIPTS_CONFIG = {"cleanup.policy": "compact", "min.compaction.lag.ms": "86400000"}
+"""What a notifier that was thought dead wrote must not displace what its successor wrote before that was mended."""
 
 
 def group_of(settings: Settings) -> str:

@@ -5,7 +5,7 @@ import json
 from stream.notify.desk import Desk
 from stream.notify.lane import Buried, Fate, Item, Place, Receipt
 from stream.notify.plan import Route
-from stream.notify.receipts import FORGOTTEN_AFTER_MS, forget, read_receipts, write_dead_letter, write_receipt
+from stream.notify.receipts import FORGOTTEN_AFTER_MS, forget, mend, read_receipts, write_dead_letter, write_receipt
 from tests.notify.alerts import ALERTMANAGER, MINUTE, NOON, PEOPLE, PROGRAM, fired, plan, resolved, said
 
 ALL = plan(
@@ -51,6 +51,18 @@ def test_receipts_are_read_back_as_they_were_the_newest_of_each_subject_and_chan
     assert len({record.key for record in records}) == 2
     found = read_receipts([b"garbage", None, *(record.value for record in records)])
     assert found == {"a": [second], "b": [first]}
+
+
+def test_a_receipt_written_late_by_a_notifier_that_was_replaced_displaces_nothing() -> None:
+    event = fired()
+    alert, over = Receipt(event, NOON + MINUTE), Receipt(resolved(event, NOON + MINUTE), NOON + MINUTE)
+    values = [write_receipt("a", receipt).value for receipt in (over, alert)]
+    found = read_receipts(values)
+    assert found == {"a": [over]}
+    assert mend(values, found) == [write_receipt("a", over)]
+    assert mend(reversed(values), found) == []
+    again = [write_receipt("a", Receipt(event, at)).value for at in (NOON, NOON + MINUTE)]
+    assert read_receipts(again) == {"a": [alert]}
 
 
 def test_a_recovery_is_forgotten_after_a_month_and_what_fires_is_not() -> None:
