@@ -129,8 +129,13 @@ def check_plan(file: File = None) -> None:
     out().print(plan_table(plan, rules))
     channels, routes = counted(len(plan.channels), "channel"), counted(len(plan.routes), "route")
     write_line(f"{file or settings.notify}: {channels} and {routes}, all sound.".encode())
-    for silent in (name for name, *rest in _hearing(plan, rules) if not rest[0]):
-        say(f"Nobody is told of {silent}: no route matches it.", style="yellow")
+    for rule in rules.rules:
+        if not _routes_of(plan, rule):
+            say(f"Nobody is told of {rule.name}: no route matches it.", style="yellow")
+    for idle in sorted(
+        {each.name for each in plan.channels} - {name for each in plan.routes for name in each.channels}
+    ):
+        say(f"The channel {idle} is told nothing: no route names it.", style="yellow")
 
 
 def plan_table(plan: Plan, rules: RuleSet) -> Table:
@@ -141,10 +146,6 @@ def plan_table(plan: Plan, rules: RuleSet) -> Table:
             cells = rule.name, rule.severity, ", ".join(route.presets), ", ".join(route.channels), _how(route)
             table.add_row(*map(Text, cells))
     return table
-
-
-def _hearing(plan: Plan, rules: RuleSet) -> list[tuple[str, list[Route]]]:
-    return [(rule.name, _routes_of(plan, rule)) for rule in rules.rules]
 
 
 def _routes_of(plan: Plan, rule: Rule) -> list[Route]:

@@ -19,6 +19,7 @@ MOST_LINES = 20
 MOST_NAMES = 3
 MOST_TITLE = 150
 _RANKS = {"critical": 0, "warning": 1, "info": 2}
+_FINEST_MS = ((24 * 3_600_000, 3_600_000), (3_600_000, 60_000))
 _ENDINGS = {
     ResolveReason.RECOVERED: "it has recovered",
     ResolveReason.NO_DATA: "no jobs come any more, which is no proof of recovery",
@@ -163,15 +164,21 @@ def _some(lines: Iterable[str]) -> Iterator[str]:
 
 
 def _why_and_what_to_do(events: Sequence[AlertEvent]) -> Iterator[str]:
-    reasons: Counter[str] = Counter()
-    for event in events:
-        reasons.update(event.reasons)
+    reasons = _reasons(events)
     advice = SILENCE if all(event.rule_kind is RuleKind.SILENCE for event in events) else None
     if reasons:
         reason, count = min(reasons.items(), key=lambda each: (-each[1], each[0]))
         advice = advice_on(reason, _party(events))
         yield f"Why: {reason} in {count} of {reasons.total()} errors: {advice.means}"
     yield from _what_to_do(events, advice)
+
+
+def _reasons(events: Sequence[AlertEvent]) -> Counter[str]:
+    """Add up reasons over presets; several rules about one preset have counted the same errors."""
+    by_preset: dict[str, Counter[str]] = {}
+    for event in events:
+        by_preset[event.preset] = by_preset.get(event.preset, Counter()) | Counter(event.reasons)
+    return sum(by_preset.values(), Counter())
 
 
 def _party(events: Sequence[AlertEvent]) -> str:
@@ -194,7 +201,7 @@ def _over(events: Sequence[AlertEvent]) -> Iterator[str]:
 
 
 def _ending(event: AlertEvent) -> str:
-    lasted = format_duration(_whole_seconds(max(0, event.at - event.started_at)))
+    lasted = _rough(max(0, event.at - event.started_at))
     reason = _ENDINGS[event.resolve_reason or ResolveReason.RECOVERED]
     now = f" ({event.errors} of {event.total} jobs failed)" if event.total else ""
     return f"{reason}{now}; lasted {lasted}, from {clock(event.started_at)} to {clock(event.at)}"
@@ -235,7 +242,13 @@ def clock(ms: int) -> str:
 
 
 def _ago(ms: int, now: int) -> str:
-    return f", {format_duration(_whole_seconds(now - ms))} ago" if now - ms >= 1000 else ""
+    return f", {_rough(now - ms)} ago" if now - ms >= 1000 else ""
+
+
+def _rough(ms: int) -> str:
+    """Return a duration as finely as anybody cares: hours of days, minutes of hours."""
+    finest = next((finest for least, finest in _FINEST_MS if ms >= least), 1000)
+    return format_duration(ms // finest * finest)
 
 
 def _whole_seconds(ms: int) -> int:

@@ -52,6 +52,12 @@ def test_a_sound_file_is_shown_as_who_hears_of_which_rule(file: Path) -> None:
     assert done.stdout.splitlines()[-1] == f"{file}: 1 channel and 1 route, all sound."
 
 
+def test_a_channel_that_no_route_names_is_named(file: Path) -> None:
+    file.write_text(PEOPLE.split("\n[[route]]")[0] + PROGRAM)
+    done = run("notify", "check", str(file))
+    assert (done.exit_code, done.stderr) == (0, "The channel chat is told nothing: no route names it.\n")
+
+
 def test_rules_that_nobody_hears_of_are_named(file: Path) -> None:
     file.write_text(PROGRAM + 'rules = ["high-*", "nothing-works", "slow-rise"]\n')
     done = run("notify", "check", str(file))

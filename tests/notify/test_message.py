@@ -74,6 +74,21 @@ def test_two_rules_about_one_preset_are_named_as_such() -> None:
     assert message(fired(), fired(rule="nothing-works")).title == "[critical] summarize: high-error-rate, nothing-works"
 
 
+def test_errors_that_two_rules_have_counted_are_counted_once() -> None:
+    found = message(fired(), fired(rule="nothing-works", reasons={"input_forbidden": 5}), fired("b"))
+    assert lines(found)["Why"].startswith("input_forbidden in 24 of 28 errors")
+
+
+def test_times_are_as_rough_as_anybody_cares() -> None:
+    def ago(milliseconds: int) -> str:
+        return lines(message(fired(), now=NOON + milliseconds))["Since"].partition(", ")[2]
+
+    assert ago(90_500) == "1m30s ago"
+    assert ago(3 * HOUR + 90_500) == "3h1m ago"
+    assert ago(75 * HOUR + 90_500) == "3d3h ago"
+    assert ago(-5) == ago(999) == ""
+
+
 def test_a_reminder_says_that_it_is_one() -> None:
     found = message(still=(summed_up(),), now=NOON + 4 * HOUR)
     assert found.title == "[critical] still: summarize: 14 of 60 jobs failed"
