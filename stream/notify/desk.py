@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from pydantic import ValidationError
 
 from schemas.alert import AlertEvent
-from stream.notify.lane import Place, Receipt, Subject, subject_of
 from stream.notify.lanes import open_lane
+from stream.notify.news import Place, Receipt, Subject, subject_of
 from stream.notify.plan import Plan
 
 

@@ -8,105 +8,16 @@ oldest are buried.
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from itertools import chain
-from typing import NamedTuple
 
 from schemas.alert import AlertEvent, AlertKind
-from stream.notify.plan import Channel, Plan, Route
+from stream.notify.news import Buried, Delivery, Fate, Item, Place, Receipt, order_of, subject_of
+from stream.notify.plan import Channel, Plan
 
 MOST_WAITING = 10_000
 FIRST_WAIT_MS = 1_000
 LONGEST_WAIT_MS = 60_000
-
-Subject = tuple[str, str]
-"""Rule and preset: what has at most one alert at a time."""
-
-
-class Place(NamedTuple):
-    """Where a record lies in the alerts topic."""
-
-    partition: int
-    offset: int
-
-
-class Fate(StrEnum):
-    """What became of a transition: a channel took it, it is a dead letter, or it was not worth telling."""
-
-    TOLD = "told"
-    UNDELIVERED = "undelivered"
-    PASSED_OVER = "passed_over"
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """The newest transition of a subject that a channel is done with, and what became of it."""
-
-    event: AlertEvent
-    told_at: int
-    fate: Fate = Fate.TOLD
-
-    @property
-    def is_firing(self) -> bool:
-        """Whether it is an alert that still fires and that the channel should know of."""
-        return self.event.kind is AlertKind.FIRED and self.fate is not Fate.PASSED_OVER
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """News that waits: the newest transition, and the first of those it stands for.
-
-    Without a place it is known from what other channels were told, not from the log.
-    """
-
-    event: AlertEvent
-    first: AlertEvent
-    route: Route
-    place: Place | None
-    arrived_at: int
-    times: int = 1
-    """How often the alert has fired meanwhile."""
-    tries: int = 0
-    tried_at: int | None = None
-
-    def followed_by(self, later: "Item") -> "Item":
-        """Return one item that stands for both."""
-        place, times = self.place or later.place, self.times + later.times
-        return replace(self, event=later.event, route=later.route, place=place, times=times)
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """One message: what is new, and what is told again. Of what is silent only receipts are written."""
-
-    news: tuple[Item, ...]
-    again: tuple[Receipt, ...] = ()
-    silent: tuple[Item, ...] = ()
-    route: Route | None = None
-    due_at: int = 0
-
-    @property
-    def is_silent(self) -> bool:
-        """Whether there is nothing to say."""
-        return not self.news and not self.again
-
-
-@dataclass(frozen=True, slots=True)
-class Buried:
-    """News that is a dead letter, and why."""
-
-    item: Item
-    why: str
-
-
-def subject_of(event: AlertEvent) -> Subject:
-    """Return what an alert is about."""
-    return event.rule, event.preset
-
-
-def _order(event: AlertEvent) -> tuple[int, int]:
-    return event.started_at, event.sequence
 
 
 class Lane(ABC):
@@ -121,7 +32,7 @@ class Lane(ABC):
         self.buried: list[Buried] = []
         self.failures = 0
         self.not_before = 0
-        self._seen = {subject: _order(receipt.event) for subject, receipt in self.told.items()}
+        self._seen = {subject: order_of(receipt.event) for subject, receipt in self.told.items()}
 
     @abstractmethod
     def _key(self, event: AlertEvent) -> Hashable:
@@ -140,7 +51,7 @@ class Lane(ABC):
         route = self.plan.route_to(self.channel.name, event)
         if route is None or self._knows(event):
             return
-        self._seen[subject_of(event)] = _order(event)
+        self._seen[subject_of(event)] = order_of(event)
         self._put(self._key(event), Item(event, event, route, place, arrived_at, int(event.kind is AlertKind.FIRED)))
         if len(self.waiting) > MOST_WAITING:
             self._make_room(now)
@@ -154,7 +65,7 @@ class Lane(ABC):
 
     def _knows(self, event: AlertEvent) -> bool:
         seen = self._seen.get(subject_of(event))
-        return seen is not None and _order(event) <= seen
+        return seen is not None and order_of(event) <= seen
 
     def _put(self, key: Hashable, item: Item) -> None:
         before = self.waiting.get(key)
@@ -209,7 +120,7 @@ class Lane(ABC):
     def _note(self, receipts: Iterable[Receipt]) -> None:
         for receipt in receipts:
             known = self.told.get(subject_of(receipt.event))
-            if known is None or _order(known.event) <= _order(receipt.event):
+            if known is None or order_of(known.event) <= order_of(receipt.event):
                 self.told[subject_of(receipt.event)] = receipt
 
     def floor(self) -> dict[int, int]:
@@ -224,7 +135,7 @@ class Lane(ABC):
         return told is not None and told.event.episode == item.event.episode and told.fate is not Fate.PASSED_OVER
 
     def _is_stale(self, item: Item, now: int) -> bool:
-        over = item.event.kind is AlertKind.RESOLVED or self._seen[subject_of(item.event)] > _order(item.event)
+        over = item.event.kind is AlertKind.RESOLVED or self._seen[subject_of(item.event)] > order_of(item.event)
         return over and not self._was_told(item) and now - item.event.at > self.plan.stale_after_ms
 
     def firing(self) -> Iterator[Receipt]:

@@ -9,7 +9,8 @@ from collections.abc import Hashable, Iterable
 
 from schemas.alert import AlertEvent, AlertKind
 from stream.domain.duration import parse_duration
-from stream.notify.lane import Delivery, Fate, Item, Lane, Receipt, Subject, subject_of
+from stream.notify.lane import Lane
+from stream.notify.news import Delivery, Fate, Item, Receipt, Subject, subject_of
 from stream.notify.plan import AlertmanagerChannel, AppriseChannel, Channel, Plan, Route
 
 RESENT_FOR_MS = parse_duration("15m")

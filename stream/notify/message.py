@@ -9,22 +9,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from schemas.alert import AlertEvent, AlertKind, ResolveReason, RuleKind
-from schemas.times import format_time
-from stream.domain.duration import format_duration
+from schemas.alert import AlertEvent, AlertKind, RuleKind
 from stream.notify.advice import SILENCE, Advice, advice_on
-from stream.notify.lane import Delivery, Item
+from stream.notify.news import Delivery, Item
+from stream.notify.words import ago, clock, ending, how_bad, named, what
 
 MOST_LINES = 20
 MOST_NAMES = 3
 MOST_TITLE = 150
 _RANKS = {"critical": 0, "warning": 1, "info": 2}
-_FINEST_MS = ((24 * 3_600_000, 3_600_000), (3_600_000, 60_000))
-_ENDINGS = {
-    ResolveReason.RECOVERED: "it has recovered",
-    ResolveReason.NO_DATA: "no jobs come any more, which is no proof of recovery",
-    ResolveReason.RULE_REMOVED: "its rule was removed, so nobody watches it now",
-}
 
 
 class Tone(StrEnum):
@@ -65,7 +58,7 @@ def compose(delivery: Delivery, now: int, dashboard: str | None = None) -> Messa
 
 def describe(event: AlertEvent) -> str:
     """Return why an alert fires and what to do, in a few lines that stay the same as long as it does."""
-    return "\n".join([f"How bad: {_how_bad(event)}", *_why_and_what_to_do([event])])
+    return "\n".join([f"How bad: {how_bad(event)}", *_why_and_what_to_do([event])])
 
 
 def _sort(delivery: Delivery) -> _Told:
@@ -97,31 +90,12 @@ def _title(told: _Told) -> str:
 def _headline(events: Sequence[AlertEvent]) -> str:
     if len(events) == 1:
         [event] = events
-        return _what(event) if event.kind is AlertKind.FIRED else f"{_named(event)}: {event.rule}"
-    presets = list(dict.fromkeys(map(_named, events)))
+        return what(event) if event.kind is AlertKind.FIRED else f"{named(event)}: {event.rule}"
+    presets = list(dict.fromkeys(map(named, events)))
     if len(presets) == 1:
         return f"{presets[0]}: {', '.join(dict.fromkeys(event.rule for event in events))}"
     more = f" and {len(presets) - MOST_NAMES} more" if len(presets) > MOST_NAMES else ""
     return f"{len(presets)} presets: {', '.join(presets[:MOST_NAMES])}{more}"
-
-
-def _named(event: AlertEvent) -> str:
-    return "all presets" if event.preset == "*" else event.preset
-
-
-def _what(event: AlertEvent) -> str:
-    return event.annotations.get("summary") or f"{_named(event)}: {_how_bad(event)}"
-
-
-def _how_bad(event: AlertEvent) -> str:
-    if event.rule_kind is RuleKind.SILENCE:
-        return f"no job has ended since {clock(event.window_start)}"
-    said = f"{event.errors} of {event.total} jobs failed"
-    if event.error_rate is None or event.error_rate_low is None or event.error_rate_high is None:
-        return said
-    sure = f"surely between {event.error_rate_low:.1%} and {event.error_rate_high:.1%}"
-    limit = f"; the limit is {event.threshold:.1%}" if event.rule_kind is RuleKind.THRESHOLD and event.threshold else ""
-    return f"{said}, {event.error_rate:.1%} ({sure}){limit}"
 
 
 def _firing(told: _Told, now: int) -> Iterator[str]:
@@ -133,9 +107,9 @@ def _firing(told: _Told, now: int) -> Iterator[str]:
 
 
 def _details(event: AlertEvent, now: int) -> Iterator[str]:
-    yield f"What: {_what(event)}"
-    yield f"Since: {clock(event.started_at)}{_ago(event.started_at, now)}"
-    yield f"How bad: {_how_bad(event)}"
+    yield f"What: {what(event)}"
+    yield f"Since: {clock(event.started_at)}{ago(event.started_at, now)}"
+    yield f"How bad: {how_bad(event)}"
     yield from _why_and_what_to_do([event])
     yield f"Rule: {event.rule} ({event.severity})"
     yield from _lines("Jobs to look at", event.sample_jobs)
@@ -144,7 +118,7 @@ def _details(event: AlertEvent, now: int) -> Iterator[str]:
 def _overview(fired: Sequence[AlertEvent], still: Sequence[AlertEvent], now: int) -> Iterator[str]:
     first = min(event.started_at for event in (*fired, *still))
     yield f"What: {len(fired) + len(still)} alerts are firing"
-    yield f"Since: {clock(first)}{_ago(first, now)}, the first of them"
+    yield f"Since: {clock(first)}{ago(first, now)}, the first of them"
     yield from _why_and_what_to_do([*fired, *still])
     yield from _section("New", fired)
     yield from _section("Still firing", still)
@@ -153,7 +127,7 @@ def _overview(fired: Sequence[AlertEvent], still: Sequence[AlertEvent], now: int
 def _section(heading: str, events: Sequence[AlertEvent]) -> Iterator[str]:
     if events:
         yield f"{heading}:"
-        yield from _some(f"- {_named(event)}, {event.rule} ({event.severity}): {_how_bad(event)}" for event in events)
+        yield from _some(f"- {named(event)}, {event.rule} ({event.severity}): {how_bad(event)}" for event in events)
 
 
 def _some(lines: Iterable[str]) -> Iterator[str]:
@@ -197,14 +171,7 @@ def _what_to_do(events: Sequence[AlertEvent], advice: Advice | None) -> Iterator
 def _over(events: Sequence[AlertEvent]) -> Iterator[str]:
     if events:
         yield "Resolved:"
-        yield from _some(f"- {_named(event)}, {event.rule}: {_ending(event)}" for event in events)
-
-
-def _ending(event: AlertEvent) -> str:
-    lasted = _rough(max(0, event.at - event.started_at))
-    reason = _ENDINGS[event.resolve_reason or ResolveReason.RECOVERED]
-    now = f" ({event.errors} of {event.total} jobs failed)" if event.total else ""
-    return f"{reason}{now}; lasted {lasted}, from {clock(event.started_at)} to {clock(event.at)}"
+        yield from _some(f"- {named(event)}, {event.rule}: {ending(event)}" for event in events)
 
 
 def _link(dashboard: str | None) -> Iterator[str]:
@@ -232,27 +199,8 @@ def _summed_up(item: Item, now: int) -> str:
     event = item.event
     often = f"fired {item.times} times" if item.times > 1 else "fired" if item.times else "resolved"
     is_firing = event.kind is AlertKind.FIRED
-    state = f"firing since {clock(event.started_at)}{_ago(event.started_at, now)}" if is_firing else _ending(event)
-    return f"- {_named(event)}, {event.rule} ({event.severity}): {often}; {state}"
-
-
-def clock(ms: int) -> str:
-    """Return an instant to the second, as in `2024-03-25 21:33:30 UTC`."""
-    return format_time(_whole_seconds(ms)).replace("T", " ").removesuffix("Z") + " UTC"
-
-
-def _ago(ms: int, now: int) -> str:
-    return f", {_rough(now - ms)} ago" if now - ms >= 1000 else ""
-
-
-def _rough(ms: int) -> str:
-    """Return a duration as finely as anybody cares: hours of days, minutes of hours."""
-    finest = next((finest for least, finest in _FINEST_MS if ms >= least), 1000)
-    return format_duration(ms // finest * finest)
-
-
-def _whole_seconds(ms: int) -> int:
-    return ms // 1000 * 1000
+    state = f"firing since {clock(event.started_at)}{ago(event.started_at, now)}" if is_firing else ending(event)
+    return f"- {named(event)}, {event.rule} ({event.severity}): {often}; {state}"
 
 
 def _cut(title: str) -> str:

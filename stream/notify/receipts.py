@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from schemas.alert import AlertEvent
 from schemas.times import Timestamp
 from stream.domain.duration import parse_duration
-from stream.notify.lane import Buried, Fate, Receipt, subject_of
+from stream.notify.news import Buried, Fate, Receipt, subject_of
 
 FORGOTTEN_AFTER_MS = parse_duration("30d")
 """How long what has resolved is remembered; after that its rule and preset may be gone for good."""

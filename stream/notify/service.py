@@ -18,7 +18,7 @@ from stream.clients import LARGEST_REQUEST, connection
 from stream.meters import Meters
 from stream.notify.channels.outcome import Sender
 from stream.notify.desk import Desk
-from stream.notify.lane import Place
+from stream.notify.news import Place
 from stream.notify.plan import Plan
 from stream.notify.receipts import Record, forget, mend, read_receipts
 from stream.notify.session import Session

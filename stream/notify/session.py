@@ -14,7 +14,8 @@ import structlog
 from stream.meters import Meters
 from stream.notify.channels.outcome import Failed, Sender
 from stream.notify.desk import Desk
-from stream.notify.lane import Buried, Delivery, Fate, Lane, Place, Receipt
+from stream.notify.lane import Lane
+from stream.notify.news import Buried, Delivery, Fate, Place, Receipt
 from stream.notify.receipts import Record, write_dead_letter, write_receipt
 
 LONGEST_SLEEP_SECONDS = 30.0

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from schemas.alert import AlertEvent
 from stream.notify.channels.outcome import Failed, Outcome, Sender
-from stream.notify.lane import Delivery, Item
+from stream.notify.news import Delivery, Item
 from stream.notify.plan import Plan, Route
 from stream.notify.senders import senders_of
 

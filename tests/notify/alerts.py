@@ -3,8 +3,9 @@
 from typing import Any
 
 from schemas.alert import AlertEvent
-from stream.notify.lane import Lane, Place
+from stream.notify.lane import Lane
 from stream.notify.lanes import open_lane
+from stream.notify.news import Place
 from stream.notify.plan import Plan
 from stream.notify.plan_file import load_plan
 from tests.cli.commands import alert

@@ -9,7 +9,7 @@ from schemas.alert import AlertEvent
 from stream.meters import Meters
 from stream.notify.channels.outcome import Sender
 from stream.notify.desk import Desk
-from stream.notify.lane import Place
+from stream.notify.news import Place
 from stream.notify.plan import Plan
 from stream.notify.receipts import Record, read_receipts
 from stream.notify.senders import senders_of

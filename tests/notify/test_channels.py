@@ -11,7 +11,7 @@ from standardwebhooks import WebhookVerificationError
 from schemas.alert import AlertEvent
 from stream.notify.channels.alertmanager import as_alert
 from stream.notify.channels.outcome import Failed, judge
-from stream.notify.lane import Delivery, Item
+from stream.notify.news import Delivery, Item
 from stream.notify.plan import Plan, Route
 from stream.notify.senders import senders_of
 from stream.notify.service import wall_clock_ms

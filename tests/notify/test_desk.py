@@ -3,7 +3,7 @@
 import json
 
 from stream.notify.desk import Desk
-from stream.notify.lane import Buried, Fate, Item, Place, Receipt
+from stream.notify.news import Buried, Fate, Item, Place, Receipt
 from stream.notify.plan import Route
 from stream.notify.receipts import FORGOTTEN_AFTER_MS, forget, mend, read_receipts, write_dead_letter, write_receipt
 from tests.notify.alerts import ALERTMANAGER, MINUTE, NOON, PEOPLE, PROGRAM, fired, plan, resolved, said

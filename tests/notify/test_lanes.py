@@ -1,6 +1,7 @@
 """What a channel is told and when, as timelines: time is passed in, nothing waits, nothing is sent."""
 
-from stream.notify.lane import MOST_WAITING, Fate, Receipt
+from stream.notify.lane import MOST_WAITING
+from stream.notify.news import Fate, Receipt
 from tests.notify.alerts import (
     ALERTMANAGER,
     HOUR,

@@ -5,8 +5,8 @@ from typing import Any
 from schemas.alert import AlertEvent
 from stream.domain.reasons import DEFAULT_RULES
 from stream.notify.advice import advice_on
-from stream.notify.lane import Delivery, Item, Receipt
 from stream.notify.message import MOST_LINES, MOST_TITLE, Message, Tone, compose
+from stream.notify.news import Delivery, Item, Receipt
 from stream.notify.plan import Route
 from tests.notify.alerts import HOUR, MINUTE, NOON, fired, resolved
 
@@ -38,7 +38,7 @@ def test_one_alert_says_what_since_when_how_bad_why_what_to_do_and_where_to_look
     assert lines(found) == {
         "What": "summarize: 14 of 60 jobs failed",
         "Since": "2026-01-05 12:00:00 UTC, 12m ago",
-        "How bad": "14 of 60 jobs failed, 23.3% (surely between 14.4% and 35.4%); the limit is 10.0%",
+        "How bad": "14 of 60 jobs failed, 23.3% (95% sure: 14.4% to 35.4%); the limit is 10.0%",
         "Why": f"input_forbidden in 12 of 14 errors: {advice_on('input_forbidden').means}",
         "Do": advice_on("input_forbidden").do,
         "Runbook": "https://wiki/r",

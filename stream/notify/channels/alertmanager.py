@@ -14,8 +14,8 @@ from schemas.alert import AlertEvent, AlertKind
 from schemas.times import format_time
 from stream.notify.channels.http import Poster
 from stream.notify.channels.outcome import Outcome
-from stream.notify.lane import Delivery
 from stream.notify.message import describe
+from stream.notify.news import Delivery
 from stream.notify.plan import AlertmanagerChannel
 
 REFRESHES_MISSED = 4

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from stream.notify.lane import Delivery
+from stream.notify.news import Delivery
 
 LONGEST_RETRY_AFTER_SECONDS = 600
 NEVER_TAKEN = frozenset({400, 405, 410, 411, 413, 415, 422})

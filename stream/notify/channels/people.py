@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from apprise import Apprise, NotifyFormat, NotifyType
 
 from stream.notify.channels.outcome import Failed, Outcome
-from stream.notify.lane import Delivery
 from stream.notify.message import Message, compose
+from stream.notify.news import Delivery
 from stream.notify.plan import AppriseChannel
 
 

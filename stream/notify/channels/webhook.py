@@ -13,7 +13,7 @@ from schemas.alert import AlertEvent
 from schemas.times import format_time
 from stream.notify.channels.http import Poster
 from stream.notify.channels.outcome import Outcome
-from stream.notify.lane import Delivery
+from stream.notify.news import Delivery
 from stream.notify.plan import WebhookChannel
 
 
