@@ -73,6 +73,16 @@ class Alertmanager:
         await _until(look)
         return found
 
+    async def until_it_has_told(self) -> None:
+        """Wait until it knows itself that its webhook took a message; what it does not know it forgets in a restart."""
+
+        async def look() -> bool:
+            async with aiohttp.ClientSession() as session, session.get(f"{self.url}/metrics") as response:
+                metrics = await response.text()
+            return 'notification_latency_seconds_count{integration="webhook"} 1' in metrics
+
+        await _until(look)
+
     async def _alerts(self) -> list[dict[str, Any]]:
         try:
             url = f"{self.url}/api/v2/alerts?active=true"

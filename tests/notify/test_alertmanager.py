@@ -79,6 +79,7 @@ async def test_a_recovery_while_the_alertmanager_is_down_is_told_once_it_is_back
             async with running(to(am), Shelf()) as teller:
                 teller.add(event)
                 await hook.until(lambda it: told(it) == [("firing", "summarize")])
+                await am.until_it_has_told()
                 am.stop()
                 teller.add(resolved(event, now()))
                 am.start()
