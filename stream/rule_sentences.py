@@ -75,8 +75,13 @@ def _sentence(found: ErrorDetails) -> str:
     key = _spelled(path) or f"this {path[0]}"
     if found["type"] == "value_error":
         return f"{key} {context['error']}"
-    words = {"key": key, "table": path[0], "got": _shown(found["input"]), "meant": _meant(found), "msg": found["msg"]}
-    return _SENTENCES.get(found["type"], "{key}: {msg}").format(**context | words)
+    return phrase(found, key, str(path[0]))
+
+
+def phrase(found: ErrorDetails, key: str, table: str) -> str:
+    """Return the sentence for an error about one key of a table, in any file of presetwatch."""
+    words = {"key": key, "table": table, "got": _shown(found["input"]), "meant": _meant(found), "msg": found["msg"]}
+    return _SENTENCES.get(found["type"], "{key}: {msg}").format(**found.get("ctx", {}) | words)
 
 
 def _spelled(path: Path) -> str:

@@ -46,17 +46,21 @@ def default_rules_path() -> Path:
 
 def read(path: Path, pane_ms: int) -> RuleSet | tuple[Fault, ...]:
     """Read a rules file; `pane_ms` is the pane's length in milliseconds."""
+    text = read_text(path, "a rules file")
+    return (text,) if isinstance(text, Fault) else load(text, str(path), pane_ms)
+
+
+def read_text(path: Path, what: str) -> str | Fault:
+    """Read a file that people write; `what` says in a few words which."""
     try:
         raw = path.read_bytes()
     except OSError as error:
-        what = f"cannot be read ({error.strerror}): name a rules file that exists and is readable"
-        return (Fault(str(path), 0, what),)
+        return Fault(str(path), 0, f"cannot be read ({error.strerror}): name {what} that exists and is readable")
     try:
-        text = raw.decode("utf-8")
+        return raw.decode("utf-8").removeprefix("\ufeff")  # Windows editors mark UTF-8 with one
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        return (Fault(str(path), line, f"byte 0x{raw[error.start]:02x} is not UTF-8: save the file as UTF-8"),)
-    return load(text, str(path), pane_ms)
+        return Fault(str(path), line, f"byte 0x{raw[error.start]:02x} is not UTF-8: save the file as UTF-8")
 
 
 def load(text: str, source: str, pane_ms: int) -> RuleSet | tuple[Fault, ...]:
@@ -65,7 +69,7 @@ def load(text: str, source: str, pane_ms: int) -> RuleSet | tuple[Fault, ...]:
     try:
         tables = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        return (_syntax_fault(error, text, source),)
+        return (syntax_fault(error, text, source),)
     lines = toml_lines.locate(text)
     checked = _check(tables, pane_ms, lines)
     if isinstance(checked, RuleSet):
@@ -133,7 +137,8 @@ _SYNTAX = {
 }
 
 
-def _syntax_fault(error: Exception, text: str, source: str) -> Fault:
+def syntax_fault(error: Exception, text: str, source: str) -> Fault:
+    """Return the fault of a text that is no TOML."""
     if not isinstance(error, tomllib.TOMLDecodeError):
         return Fault(source, 0, "is nested too deeply, or holds too long a number, to be read")
     at = _AT.search(str(error))

@@ -4,6 +4,8 @@ Law: settings are read once, checked at once, and never change while a process r
 `24h`, `3d` and are kept as integer milliseconds.
 """
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -67,6 +69,9 @@ class Settings(BaseSettings):
 
     daily_api_key: SecretStr | None = None
     daily_api_url: str = "https://api.daily.co/v1"
+    notify: Path | None = Field(None, description="Notify file: who is told what.")
+    notify_host: str = "127.0.0.1"
+    notify_port: int = Field(6067, ge=1, le=65_535)
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["console", "json"] = "console"
@@ -112,6 +117,11 @@ class Settings(BaseSettings):
         if HOUR_MS % self.pane:
             raise ValueError("PANE must divide an hour evenly: use 1s, 5s, 10s, 30s, 1m ...")
         return self
+
+
+def environment() -> Mapping[str, str]:
+    """Return the environment, for files that refer to variables by names of their own."""
+    return os.environ
 
 
 def read_settings(**given: object) -> Settings:

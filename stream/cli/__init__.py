@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from stream.cli import check, demo, doctor, feed, look, receive, reconcile, run, top, webhook
+from stream.cli import check, demo, doctor, feed, look, notify, receive, reconcile, run, top, webhook
 from stream.cli.output import Ended, ExitCode, abandon_stdout, flush, say
 
 ABOUT = """Tells you when your Daily batch-processor jobs start failing.
@@ -58,6 +58,7 @@ app.command()(look.rates)
 app.command()(top.top)
 app.command()(reconcile.reconcile)
 app.add_typer(webhook.webhook_app, name="webhook")
+app.add_typer(notify.notify_app, name="notify")
 app.add_typer(check.rules_app, name="rules")
 app.add_typer(check.schema_app, name="schema")
 app.command()(doctor.doctor)

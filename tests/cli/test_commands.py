@@ -13,9 +13,9 @@ from stream.cli.lifetime import until_told_to_stop
 from stream.local.traffic import generate
 from tests.cli.commands import body, run
 
-COMMANDS = ["up", "demo", "worker", "broker", "produce", "alerts", "rates", "replay", "reconcile", "doctor"]
+COMMANDS = ["up", "demo", "worker", "broker", "produce", "alerts", "rates", "replay", "reconcile", "doctor", "notify"]
 WEBHOOK = [["webhook", verb] for verb in ("create", "list", "reactivate", "delete")]
-NESTED = [["rules", "check"], ["schema", "export"], *WEBHOOK]
+NESTED = [["rules", "check"], ["schema", "export"], ["notify", "check"], ["notify", "test"], *WEBHOOK]
 
 
 @pytest.mark.parametrize("command", [*([name] for name in COMMANDS), *NESTED], ids=" ".join)

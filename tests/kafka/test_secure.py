@@ -14,13 +14,18 @@ from aiohttp import encode_basic_auth, web
 from aiohttp.test_utils import TestServer
 from confluent_kafka.admin import AclOperation, ResourceType
 
+from stream.notify.topics import ensure_topics as ensure_notify_topics
 from stream.settings import Settings
 from stream.topics import ensure_topics, wanted
-from tests.kafka.harness import Deployment, deploy
+from tests.kafka.harness import Deployment, deploy, eventually
 from tests.kafka.secure_broker import CERTIFIED, USERS, Right, SecureBroker
 from tests.kafka.test_end_to_end import DEMO_RULES
 from tests.kafka.test_exactness import TRAFFIC, assert_exact
+from tests.kafka.test_notify import Place, at, now
+from tests.notify.alerts import fired, plan
+from tests.notify.receiver import receiving
 
+NOTIFY_DOCUMENT = Path(__file__).parents[2] / "docs" / "notify.md"
 DOCUMENT = Path(__file__).parents[2] / "docs" / "kafka-security.md"
 TOKEN_SECONDS = 30
 EVERYTHING = [
@@ -179,3 +184,35 @@ async def test_topics_that_exist_are_enough_where_none_may_be_created(secure: Se
     given = login(secure, "SASL_SSL", "SCRAM-SHA-512", "least")
     as_worker = Settings(_env_file=None, kafka_bootstrap=given.pop("bootstrap"), app_id=app_id, **given)
     assert await ensure_topics(as_worker) == as_admin.partitions
+
+
+async def test_a_notifier_runs_with_the_documented_rights_and_no_more(secure: SecureBroker, unique: str) -> None:
+    rows = re.findall(r"^\| (topic|group) \| `(.+?)` \| (.+) \|$", NOTIFY_DOCUMENT.read_text(), re.MULTILINE)
+    alerts = f"alerts-{unique}"
+    secure.allow(
+        "least",
+        [
+            Right(
+                ResourceType[kind.upper()],
+                name.replace("preset-alerts", alerts),
+                tuple(AclOperation[operation.upper()] for operation in operations.split(", ")),
+            )
+            for kind, name, operations in rows
+        ],
+    )
+    await ensure_notify_topics(Settings(_env_file=None, kafka_bootstrap=secure.bootstrap, alerts_topic=alerts))
+    given = login(secure, "SASL_SSL", "SCRAM-SHA-256", "least")
+    given["kafka_bootstrap"] = given.pop("bootstrap")
+    place = Place(Settings.model_validate({"alerts_topic": alerts, **given}), Path())
+    by_admin = Place(Settings(_env_file=None, kafka_bootstrap=secure.bootstrap, alerts_topic=alerts), Path())
+    await ensure_notify_topics(place.settings)
+    async with receiving(410) as receiver, place.notifying(plan(at(receiver))) as notifier:
+        await by_admin.produce(fired("bad", now()), fired("good", now()))
+        await receiver.until(lambda it: it.taken)
+
+        async def look() -> bool | None:
+            return notifier.meters["undelivered:tickets"] == 1 or None
+
+        await eventually(look, "the dead letter stored")
+    assert len(await by_admin.letters()) == 1
+    assert await by_admin.committed(4) == (2, 2)
