@@ -11,6 +11,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from stream.domain.burn_rate_rule import Pair
 from stream.domain.rules import Rule
 from stream.domain.user_reasons import UserReason
 from stream.toml_lines import Path
@@ -20,7 +21,6 @@ Finding = tuple[Path, str]
 
 _KINDS: dict[str, type[BaseModel]] = {model.model_fields["kind"].default: model for model in get_args(Rule)}
 _CHOICE = f"{', '.join(list(_KINDS)[:-1])} or {list(_KINDS)[-1]}"
-_LATER_KINDS = ("burn_rate", "shift")
 
 _SENTENCES = {
     "missing": "this {table} has no {key}",
@@ -55,7 +55,8 @@ def _path(found: ErrorDetails) -> Path:
     loc = found["loc"]
     if loc[0] != "rule" or len(loc) < 4:
         return loc[:2] if loc[0] == "rule" else loc
-    return (*loc[:2], _alias(_KINDS[str(loc[2])], str(loc[3])), *loc[4:])
+    inner = [_alias(Pair, part) if isinstance(part, str) and loc[3] == "pairs" else part for part in loc[4:]]
+    return (*loc[:2], _alias(_KINDS[str(loc[2])], str(loc[3])), *inner)
 
 
 def _alias(model: type[BaseModel], name: str) -> str:
@@ -105,8 +106,6 @@ def closest(word: object, known: Iterable[str]) -> str:
 
 
 def _unknown_kind(kind: Any) -> str:
-    if kind in _LATER_KINDS:
-        return f"kind {kind!r} is not available in this version; use {_CHOICE}"
     return f"unknown kind {kind!r}{closest(kind, list(_KINDS)) or f': use {_CHOICE}'}"
 
 
@@ -117,6 +116,8 @@ def _unknown_key(path: Path, found: ErrorDetails) -> str:
         return f"unknown key or table {key!r}{hint}"
     if path[0] == "reason":
         return f"unknown key {key!r}{_known(key, _keys(UserReason))}"
+    if path[2] == "pairs":
+        return f"unknown key {key!r} in {_spelled(path[:-1])}{_known(key, _keys(Pair))}"
     kind = str(found["loc"][2])
     owners = [other for other, model in _KINDS.items() if key in _keys(model)]
     if owners:

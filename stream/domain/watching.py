@@ -9,9 +9,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from stream.domain.causes import Party
-from stream.domain.conditions import CONDITIONS, Condition, Counted
+from stream.domain.conditions import CONDITIONS
 from stream.domain.panes import HOUR_MS, pane_start
-from stream.domain.rules import Rule, RuleSet, SilenceRule, ThresholdRule
+from stream.domain.rules import Rule, RuleSet, SilenceRule
+from stream.domain.sight import Condition, Counted
 from stream.domain.tally import ALL_PRESETS
 from stream.domain.windows import WindowKey
 
@@ -43,19 +44,15 @@ class DecidingPolicy:
     sources: int
     pane_ms: int = 10_000
     retention_ms: int = 24 * HOUR_MS
-    window_of: dict[str, WindowKey] = field(init=False, repr=False, compare=False)
-    """The window of each rule that has one, by the rule's name."""
+    counted_of: dict[str, Counted] = field(init=False, repr=False, compare=False)
+    """What each rule counts as an error, by the rule's name."""
 
     def __post_init__(self) -> None:
         # Presets are bounded, and the cache more so.
         object.__setattr__(self, "watched_by", lru_cache(maxsize=4096)(self.watched_by))
         object.__setattr__(self, "silences_for", lru_cache(maxsize=4096)(self.silences_for))
         object.__setattr__(self, "_counted", lru_cache(maxsize=1024)(self._counted))
-        windows = {rule.name: self._window(rule) for rule in self.rules.rules if isinstance(rule, ThresholdRule)}
-        object.__setattr__(self, "window_of", windows)
-
-    def _window(self, rule: ThresholdRule) -> WindowKey:
-        return WindowKey(rule.window_ms, self.counted_by(rule))
+        object.__setattr__(self, "counted_of", {rule.name: self.counted_by(rule) for rule in self.rules.rules})
 
     def block_of(self, start_ms: int) -> int:
         """Return the start of the block of panes that is stored as one row, in epoch milliseconds."""
@@ -73,8 +70,9 @@ class DecidingPolicy:
 
     def windows_for(self, preset: str) -> tuple[WindowKey, ...]:
         """Return the windows that a preset's rules sum over."""
-        names = (watched.rule.name for watched in self.watched_by(preset))
-        return tuple(dict.fromkeys(self.window_of[name] for name in names if name in self.window_of))
+        watched = self.watched_by(preset)
+        keys = (WindowKey(length_ms, counted) for rule, _, counted in watched for length_ms in rule.windows)
+        return tuple(dict.fromkeys(keys))
 
     def silences_for(self, preset: str) -> tuple[int, ...]:
         """Return how long a preset may be silent before each rule that minds, in milliseconds."""

@@ -17,9 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.domain.alerting import Alert, IllegalTransition, Phase, Reading, Signal, Trigger, move, observe
-from stream.domain.conditions import CONDITIONS, Sight, Sum
+from stream.domain.conditions import CONDITIONS
 from stream.domain.recency import Recency
 from stream.domain.rules import ThresholdRule
+from stream.domain.sight import Sight, Sum
 
 TICK_MS = 10_000
 SEEN = {
