@@ -79,7 +79,7 @@ class ShiftRule(ErrorRule):
         if self.baseline != "learn" and self.detect < LEAST_WORSENING * self.baseline:
             least = f"{LEAST_WORSENING} times baseline ({LEAST_WORSENING * self.baseline:.3g})"
             raise ValueError(
-                f"cannot tell detect ({self.detect:g}) from baseline ({self.baseline:g}): detect must be at least {least}"
+                f"cannot tell detect ({self.detect:g}) from baseline ({self.baseline:g}): it must be at least {least}"
             )
         return self
 
