@@ -9,6 +9,7 @@ from stream.domain.annotations import Value
 from stream.domain.burn_rate_rule import BurnRateRule, Pair
 from stream.domain.panes import HOUR_MS
 from stream.domain.rates import is_above
+from stream.domain.rule_fields import FINE_MS
 from stream.domain.sight import Condition, Counted, Finding, Sight, Sum, sum_counts, window_start
 
 SPENT = "already"
@@ -48,10 +49,10 @@ def _signal(rule: BurnRateRule, pair: Pair, sight: Sight) -> Signal:
 
 
 def _budget(rule: BurnRateRule, window: Sum, sight: Sight, counted: Counted) -> dict[str, Value]:
-    """Return what annotations may say of the budget. A period that is not known whole is taken to go on like this."""
+    """Return what annotations may say of the budget; a period that is not known whole is taken to go on as it began."""
     start_ms = window_start(sight.at_ms, rule.period_ms)
     period = sum_counts(sight.counts_since(start_ms), counted)
-    known_ms = sight.at_ms - sight.first_hour_since(start_ms)
+    known_ms = sight.at_ms - (start_ms if rule.period_ms <= FINE_MS else sight.first_hour_since(start_ms))
     allowed = (1 - rule.objective) * period.total * max(1.0, rule.period_ms / max(known_ms, sight.pane_ms))
     left = 1 - period.errors / allowed if allowed else 1.0
     burn_rate = window.errors / window.total / (1 - rule.objective) if window.total else 0.0

@@ -9,7 +9,7 @@ days' budget 2 % in 1h are 14.4 times what the objective allows, 5 % in 6h are 6
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from stream.domain.annotations import Template
 from stream.domain.duration import DurationMs, format_duration
@@ -56,7 +56,7 @@ class BurnRateRule(ErrorRule):
     kind: Literal["burn_rate"] = "burn_rate"
     objective: float = Field(0.99, gt=0, lt=1)
     period_ms: LongSpanMs = Field("28d", alias="period", validate_default=True)
-    pairs: Annotated[tuple[Pair, ...], Field(strict=False, min_length=1, validate_default=True)] = WORKBOOK_PAIRS  # type: ignore[assignment]
+    pairs: Annotated[tuple[Pair, ...], Field(strict=False, validate_default=True)] = WORKBOOK_PAIRS  # type: ignore[assignment]
     min_jobs: int = Field(20, ge=1)
     confidence: float = Field(0.95, ge=0, lt=1)
     keep_firing_for_ms: DurationMs = Field(120_000, alias="keep_firing_for")
@@ -67,17 +67,22 @@ class BurnRateRule(ErrorRule):
         }
     )
 
+    @field_validator("pairs")
+    @classmethod
+    def _has_pairs(cls, pairs: tuple[Pair, ...]) -> tuple[Pair, ...]:
+        if not pairs:
+            raise ValueError("must not be empty: leave it out for those of Google's workbook")
+        return pairs
+
     @model_validator(mode="after")
     def _can_fire(self) -> Self:
         for number, pair in enumerate(self.pairs):
             if pair.long_ms > self.period_ms:
                 raise ValueError(f"has a pairs[{number}] whose long window is longer than the period")
             if self.limit(pair) >= 1:
-                raise ValueError(
-                    f"can never fire by pairs[{number}]: spending {pair.budget:.3g} of the budget in "
-                    f"{format_duration(pair.long_ms)} takes an error rate of {self.limit(pair):.0%}; "
-                    "give that pair a smaller budget or a longer window"
-                )
+                share = f"{pair.budget:.3g} of the budget in {format_duration(pair.long_ms)}"
+                takes = f"takes an error rate of {self.limit(pair):.0%}; give less of it"
+                raise ValueError(f"can never fire by pairs[{number}]: {share} {takes}")
         return self
 
     def burn_rate(self, pair: Pair) -> float:

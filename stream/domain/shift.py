@@ -25,7 +25,8 @@ RECOVERY_ODDS = 1000
 def advance(rule: ShiftRule, before: Shift | None, sight: Sight, counted: Counted) -> Shift:
     """Return the sum after a pane that holds jobs."""
     start_ms = sight.at_ms - sight.pane_ms
-    state = _with_baseline(rule, before or Shift(start_ms, start_ms), sight, counted)
+    known = before if before is not None and before.rule == rule.fingerprint else None
+    state = _with_baseline(rule, known or Shift(rule.fingerprint, start_ms, start_ms), sight, counted)
     if state.baseline is None:
         return replace(state, since_ms=sight.at_ms)
     lengths = run_lengths(state.baseline, changed_rate(rule, state.baseline))

@@ -77,10 +77,8 @@ class ShiftRule(ErrorRule):
     @model_validator(mode="after")
     def _worsens(self) -> Self:
         if self.baseline != "learn" and self.detect < LEAST_WORSENING * self.baseline:
-            least = f"{LEAST_WORSENING} times baseline ({LEAST_WORSENING * self.baseline:.3g})"
-            raise ValueError(
-                f"cannot tell detect ({self.detect:g}) from baseline ({self.baseline:g}): it must be at least {least}"
-            )
+            least = f"it must be {LEAST_WORSENING * self.baseline:.3g} or more"
+            raise ValueError(f"cannot tell detect ({self.detect:g}) from baseline ({self.baseline:g}): {least}")
         return self
 
     @property

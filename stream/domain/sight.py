@@ -51,6 +51,8 @@ def floor(at_ms: int, start_ms: int) -> int:
 class Shift:
     """How far a preset has moved from its baseline, as one rule sees it; times in epoch milliseconds."""
 
+    rule: str
+    """The rule's fingerprint: of a rule that has been changed nothing is known yet."""
     born_ms: int
     """When it was first looked at."""
     since_ms: int

@@ -81,7 +81,7 @@ class Naive:
             return counts_between(floor(at_ms, start_ms), at_ms)
 
         def sum_over(rule: BaseRule, length_ms: int) -> Sum:
-            return sum_counts(counts_since(window_start(at_ms, length_ms)), self.policy.counted_by(rule))
+            return sum_counts(counts_since(window_start(at_ms, length_ms)), self.policy.counted_of[rule.name])
 
         def hours_between(start_ms: int) -> range:
             return range(pane_start(start_ms, HOUR_MS), pane_start(at_ms, HOUR_MS), HOUR_MS)
