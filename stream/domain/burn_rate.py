@@ -64,7 +64,7 @@ def _end(rule: BurnRateRule, left: float, burn_rate: float, sight: Sight) -> str
     if left <= 0:
         return SPENT
     lasts_ms = left * rule.period_ms / burn_rate if burn_rate else FORESEEN_MS
-    return format_time(sight.at_ms + round(lasts_ms)) if lasts_ms < FORESEEN_MS else None
+    return format_time(sight.at_ms + round(lasts_ms / 1000) * 1000) if lasts_ms < FORESEEN_MS else None
 
 
 BURN_RATE: Condition = _BurnRate()

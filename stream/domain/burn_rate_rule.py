@@ -81,7 +81,7 @@ class BurnRateRule(ErrorRule):
                 raise ValueError(f"has a pairs[{number}] whose long window is longer than the period")
             if self.limit(pair) >= 1:
                 share = f"{pair.budget:.3g} of the budget in {format_duration(pair.long_ms)}"
-                takes = f"takes an error rate of {self.limit(pair):.0%}; give less of it"
+                takes = f"is an error rate of {self.limit(pair):.0%}: give less"
                 raise ValueError(f"can never fire by pairs[{number}]: {share} {takes}")
         return self
 

@@ -49,7 +49,7 @@ def _recovering(state: Shift, score: int, limit: int, steps: Scores, at_ms: int)
     if score == limit:
         return replace(state, score=score, top_ms=at_ms)
     if score <= max(0, limit - ceil(log(RECOVERY_ODDS) / steps.unit)):
-        return replace(state, score=0, since_ms=state.top_ms or at_ms, top_ms=None)
+        return replace(state, score=0, since_ms=at_ms, top_ms=None, better_ms=state.top_ms)
     return replace(state, score=score)
 
 
@@ -83,7 +83,7 @@ def _with_baseline(rule: ShiftRule, state: Shift, sight: Sight, counted: Counted
         return state
     baseline = learn(sight.hours_since(sight.at_ms - LEARNS_FROM_MS, counted))
     if has_settled:
-        state = replace(state, score=0, since_ms=start_ms, top_ms=None)
+        state = replace(state, score=0, since_ms=start_ms, top_ms=None, better_ms=state.since_ms)
     return replace(state, baseline=state.baseline if baseline is None else baseline, learned_ms=hour_ms)
 
 
@@ -100,7 +100,8 @@ class _Shift:
     def find(self, rule: ShiftRule, sight: Sight, counted: Counted) -> Finding:
         state = sight.shifts[rule.name]
         baseline = state.baseline or 0.0
-        start_ms = max(state.since_ms, pane_start(sight.at_ms, HOUR_MS) - LEARNS_FROM_MS)
+        began_ms = state.better_ms if state.top_ms is None else None
+        start_ms = max(began_ms or state.since_ms, pane_start(sight.at_ms, HOUR_MS) - LEARNS_FROM_MS)
         threshold = changed_rate(rule, baseline)
         return Finding(sight.floor(start_ms), sight.counts_since(start_ms), threshold, {"baseline": baseline})
 

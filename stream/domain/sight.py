@@ -56,13 +56,15 @@ class Shift:
     born_ms: int
     """When it was first looked at."""
     since_ms: int
-    """The last time the sum was at the end it left, which is when the change it tells of began."""
+    """The last time the sum was at zero, which is when the change it tells of began."""
     baseline: float | None = None
     learned_ms: int = -1
     """The hour in which the baseline was last learned, or attempted to be."""
     score: int = 0
     top_ms: int | None = None
     """While the preset is worse, the last time that the sum was at its threshold."""
+    better_ms: int | None = None
+    """When it last began to recover."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ def faults(text: str) -> list[str]:
         ),
         (
             BURN + "objective = 0.9\n",
-            "1: this rule can never fire by pairs[0]: 0.02 of the budget in 1h takes an error rate of 134%; give less of it",
+            "1: this rule can never fire by pairs[0]: 0.02 of the budget in 1h is an error rate of 134%: give less",
         ),
         (BURN + "error_rate = 0.1\n", "4: key 'error_rate' is for threshold rules, and this is a burn_rate rule"),
         (SHIFT + "baseline = 'lern'\n", "4: baseline must be a rate such as 0.02, or 'learn', got 'lern'"),
