@@ -2,7 +2,7 @@
 
 Law: the sum is a function of the panes that hold jobs, in their order. Within a pane jobs have no order, so the sum is
 held at zero once a pane and not once a job; that only ever lowers it, so false alarms are as seldom as promised, and
-a change is noticed at most a pane later.
+a change is noticed at most a pane later. Once it is noticed, the mirror image of the sum looks for the way back.
 """
 
 from dataclasses import replace
@@ -35,20 +35,19 @@ def advance(rule: ShiftRule, before: Shift | None, sight: Sight, counted: Counte
     moved = lengths.scores.error * jobs.errors - lengths.scores.success * (jobs.total - jobs.errors)
     if state.top_ms is None:
         return _detecting(state, max(0, state.score + moved), limit, sight.at_ms)
-    return _recovering(state, min(limit, state.score + moved), limit, lengths.scores, sight.at_ms)
+    return _recovering(state, min(0, state.score + moved), lengths.scores, sight.at_ms)
 
 
 def _detecting(state: Shift, score: int, limit: int, at_ms: int) -> Shift:
     if score >= limit:
-        return replace(state, score=limit, top_ms=at_ms)
+        return replace(state, score=0, top_ms=at_ms)
     return replace(state, score=score, since_ms=at_ms if score == 0 else state.since_ms)
 
 
-def _recovering(state: Shift, score: int, limit: int, steps: Scores, at_ms: int) -> Shift:
-    # Held at the threshold from above, the sum is the mirror image of one that looks for the way back.
-    if score == limit:
-        return replace(state, score=score, top_ms=at_ms)
-    if score <= max(0, limit - ceil(log(RECOVERY_ODDS) / steps.unit)):
+def _recovering(state: Shift, score: int, steps: Scores, at_ms: int) -> Shift:
+    if score == 0:
+        return replace(state, score=0, top_ms=at_ms)
+    if score <= -ceil(log(RECOVERY_ODDS) / steps.unit):
         return replace(state, score=0, since_ms=at_ms, top_ms=None, better_ms=state.top_ms)
     return replace(state, score=score)
 
@@ -79,7 +78,7 @@ def _with_baseline(rule: ShiftRule, state: Shift, sight: Sight, counted: Counted
     # While there are signs of a change nothing is learned from it, unless it has come to stay.
     has_settled = start_ms - state.since_ms >= LEARNS_FROM_MS
     is_due = hour_ms > state.learned_ms and start_ms - state.born_ms >= LEARNS_AFTER_MS
-    if not is_due or not (state.score == 0 or has_settled):
+    if not is_due or not (has_settled or (state.score == 0 and state.top_ms is None)):
         return state
     baseline = learn(sight.hours_since(sight.at_ms - LEARNS_FROM_MS, counted))
     if has_settled:

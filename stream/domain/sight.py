@@ -61,8 +61,9 @@ class Shift:
     learned_ms: int = -1
     """The hour in which the baseline was last learned, or attempted to be."""
     score: int = 0
+    """The sum; while the preset is worse, how far it has come back, as a number that is not above zero."""
     top_ms: int | None = None
-    """While the preset is worse, the last time that the sum was at its threshold."""
+    """While the preset is worse, the last time that it had not come back at all."""
     better_ms: int | None = None
     """When it last began to recover."""
 
