@@ -186,7 +186,9 @@ def looks_at_one_tick(window: str, panes: int, presets: int = 1) -> int:
     return watched.looks
 
 
-@pytest.mark.parametrize(("window", "panes"), [("10m", 61), ("10m", 1_000), ("6h", 2_200), ("24h", 8_700)])
+@pytest.mark.parametrize(
+    ("window", "panes"), [("10m", 61), ("10m", 1_000), ("6h", 2_200), ("24h", 8_700), ("28d", 8_700)]
+)
 def test_a_tick_looks_at_as_many_panes_whatever_the_window_and_however_many_are_kept(window: str, panes: int) -> None:
     assert looks_at_one_tick(window, panes) == looks_at_one_tick("1m", 61)
 
