@@ -75,7 +75,7 @@ def _met(rule: ErrorKind, errors: str) -> str:
             between = f"by mistake once in {format_duration(rule.between_alarms_ms)}"
             return f"{errors} have risen from {usual} to {rule.detect:.3g} or so; {between}"
         case BurnRateRule():
-            pairs = " or ".join(_pair(rule, pair) for pair in rule.pairs).replace("times)", "times the budget)", 1)
+            pairs = " or ".join(_pair(rule, pair) for pair in rule.pairs)
             return f"{errors} above {pairs}{_sure(rule)}"
         case ThresholdRule():
             window = f"{format_duration(rule.window_ms)} of at least {rule.min_jobs} jobs"
@@ -84,7 +84,7 @@ def _met(rule: ErrorKind, errors: str) -> str:
 
 def _pair(rule: BurnRateRule, pair: Pair) -> str:
     windows = f"{format_duration(pair.long_ms)} and {format_duration(pair.short_ms)}"
-    return f"{rule.limit(pair):.3g} in {windows} ({rule.burn_rate(pair):.3g} times)"
+    return f"{rule.limit(pair):.3g} in {windows} (burn rate {rule.burn_rate(pair):.3g})"
 
 
 def _sure(rule: ThresholdRule | BurnRateRule) -> str:

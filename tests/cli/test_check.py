@@ -66,8 +66,8 @@ def test_without_a_file_the_rules_that_apply_are_checked(tmp_path: Path, source:
             "errors above 10.0% in 1h of at least 20 jobs, for 1m",
         ),
         (
-            BurnRateRule.model_validate({"name": "a", "period": "30d", "objective": 0.999}),
-            "errors above 0.0144 in 1h and 5m (14.4 times the budget) or 0.006 in 6h and 30m (6 times) at 95% confidence",
+            BurnRateRule.model_validate({"name": "a", "period": "30d", "objective": 0.999, "confidence": 0}),
+            "errors above 0.0144 in 1h and 5m (burn rate 14.4) or 0.006 in 6h and 30m (burn rate 6)",
         ),
         (
             ShiftRule.model_validate({"name": "a"}),
