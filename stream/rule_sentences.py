@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from stream.domain.burn_rate_rule import Pair
+from stream.domain.rule_base import OverrideFault
 from stream.domain.rules import Rule
 from stream.domain.user_reasons import UserReason
 from stream.toml_lines import Path
@@ -35,6 +36,8 @@ _SENTENCES = {
     "greater_than_equal": "{key} must be at least {ge:g}, got {got}",
     "less_than": "{key} must be below {lt:g}, got {got}{meant}",
     "less_than_equal": "{key} must be at most {le:g}, got {got}",
+    "bool_type": "{key} must be true or false, got {got}",
+    "too_short": "{key} must not be empty",
     "int_type": "{key} must be a whole number, got {got}",
     "float_type": "{key} must be a number, got {got}",
     "string_type": "{key} must be text, got {got}",
@@ -45,9 +48,21 @@ _SENTENCES = {
 
 def explain(error: ValidationError) -> list[Finding]:
     """Return every error of a file with `rule` and `reason` tables as the key's path and a sentence."""
+    return [finding for found in _errors(error) for finding in _findings(found)]
+
+
+def _errors(error: ValidationError) -> list[ErrorDetails]:
     # A default that depends on another key cannot be worked out once that key is wrong: no fault of its own.
-    errors = [found for found in error.errors(include_url=False) if found["type"] != "default_factory_not_called"]
-    return [(_path(found), _sentence(found)) for found in errors]
+    return [found for found in error.errors(include_url=False) if found["type"] != "default_factory_not_called"]
+
+
+def _findings(found: ErrorDetails) -> list[Finding]:
+    fault = found.get("ctx", {}).get("error")
+    if not isinstance(fault, OverrideFault):
+        return [(_path(found), _sentence(found))]
+    inner = [error | {"loc": (*found["loc"], *error["loc"])} for error in _errors(fault.error)]
+    place: Path = (*found["loc"][:2], "overrides", fault.position)
+    return [((*place, *_path(error)[2:]), f"overrides[{fault.position}]: {_sentence(error)}") for error in inner]
 
 
 def _path(found: ErrorDetails) -> Path:

@@ -51,7 +51,7 @@ def check_rules(
 def rules_table(rules: RuleSet) -> Table:
     """Return a table with a row for each rule."""
     table = Table("rule", "kind", "presets", "fires when", "severity", box=None, header_style="bold", pad_edge=False)
-    for rule in rules.rules:
+    for rule in rules.with_variants:
         table.add_row(rule.name, rule.kind, ", ".join(rule.presets) or "whole topic", condition(rule), rule.severity)
     return table
 

@@ -137,11 +137,20 @@ class Board:
         for watched in self.policy.watched_by(name):
             alert = before.get(watched.rule.name, QUIET)
             signal = watched.condition.signal(watched.rule, sight, watched.counted)
+            if alert.phase is not Phase.FIRING and self._is_inhibited(name, watched.rule):
+                signal = Signal.CLEAR
             if signal is Signal.BREACH or alert.phase is not Phase.INACTIVE:
                 yield from self._observe(name, watched, signal, sight)
         preset.due_ms = self._next_due(name, preset, sight.at_ms)
         if sight.closed or before != preset.alerts:
             self.changed_presets.add(name)
+
+    def _is_inhibited(self, name: str, rule: BaseRule) -> bool:
+        alerts = self.presets[name].alerts
+        return any(
+            other.inhibits(rule) and alerts.get(other.name, QUIET).phase is Phase.FIRING
+            for other in self.policy.inhibiting(name)
+        )
 
     def _close(self, name: str, preset: Preset, at_ms: int) -> Sight:
         closed, hours = preset.close_pane(at_ms), preset.hours

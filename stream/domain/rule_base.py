@@ -7,13 +7,46 @@ import hashlib
 import json
 from fnmatch import fnmatchcase
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, Any, Self, get_args
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from stream.domain.annotations import Template
 from stream.domain.duration import DurationMs
 from stream.domain.rule_fields import Frozen, OnNoData, PartyName, Severity, Slug, Texts
+
+_WORDING = {"presets", "severity", "labels", "annotations", "inhibit", "overrides"}
+
+SEVERITIES = get_args(Severity)
+"""The most severe first."""
+
+SHARED = frozenset({"name", "kind", "parties", "reasons", "overrides"})
+"""Keys that are the same for all presets: they say what is counted, and whose alert it is."""
+
+
+class OverrideFault(ValueError):
+    """What is wrong with a rule as one of its overrides changes it."""
+
+    def __init__(self, position: int, error: ValidationError) -> None:
+        super().__init__(str(error))
+        self.position, self.error = position, error
+
+
+class Override(Frozen):
+    """Keys of a rule that have other values for some presets; they are checked as part of the rule."""
+
+    model_config = ConfigDict(extra="allow")
+    presets: Annotated[Texts, Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _leaves_what_is_shared(self) -> Self:
+        for key in self.model_extra or ():
+            if key in SHARED:
+                raise ValueError(f"cannot change {key}: write a rule of its own for these presets")
+        return self
+
+    def __hash__(self) -> int:
+        return hash(self.presets)
 
 
 class BaseRule(Frozen):
@@ -26,6 +59,35 @@ class BaseRule(Frozen):
     annotations: dict[str, Template] = Field(default_factory=dict)
     for_ms: DurationMs = Field(0, alias="for")
     keep_firing_for_ms: DurationMs = Field(0, alias="keep_firing_for")
+    inhibit: bool = False
+    """Whether less severe rules do not begin to fire for a preset while this one fires for it."""
+    overrides: Annotated[tuple[Override, ...], Field(strict=False)] = ()
+
+    @model_validator(mode="after")
+    def _overrides_fit(self, info: ValidationInfo) -> Self:
+        for position, override in enumerate(self.overrides):
+            try:
+                self._overridden(override, info.context)
+            except ValidationError as error:
+                raise OverrideFault(position, error) from None
+        return self
+
+    def _overridden(self, override: Override, context: Any = None) -> Self:
+        plain = self.model_dump(by_alias=True, exclude_unset=True, exclude={"overrides"})
+        return self.model_validate(plain | override.model_dump(), context=context)
+
+    @cached_property
+    def variants(self) -> tuple[Self, ...]:
+        """The rule as each of its overrides changes it."""
+        return tuple(self._overridden(override) for override in self.overrides)
+
+    def for_preset(self, preset: str) -> Self:
+        """Return the rule as it is for a preset: the first override that matches counts."""
+        return next((variant for variant in self.variants if variant.watches(preset)), self)
+
+    def inhibits(self, other: "BaseRule") -> bool:
+        """Tell whether another rule says nothing new of a preset while this one fires for it."""
+        return self.inhibit and SEVERITIES.index(self.severity) < SEVERITIES.index(other.severity)
 
     def __hash__(self) -> int:
         # Labels and annotations are dicts; equal rules have equal names, and names are unique in a rule set.
@@ -34,7 +96,7 @@ class BaseRule(Frozen):
     @cached_property
     def fingerprint(self) -> str:
         """A hash of what decides when this rule fires for a preset; wording, routing and globs leave it unchanged."""
-        meaning = self.model_dump(by_alias=True, exclude={"presets", "severity", "labels", "annotations"})
+        meaning = self.model_dump(by_alias=True, exclude=_WORDING)
         return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()[:16]
 
     @property

@@ -84,24 +84,29 @@ class RuleSet(Frozen):
         return rules
 
     @cached_property
+    def with_variants(self) -> tuple[Rule, ...]:
+        """Every rule, each followed by what its overrides make of it."""
+        return tuple(each for rule in self.rules for each in (rule, *rule.variants))
+
+    @cached_property
     def windows(self) -> tuple[int, ...]:
         """The distinct windows that rules sum over, in milliseconds, shortest first."""
-        return tuple(sorted({length for rule in self.rules for length in rule.windows}))
+        return tuple(sorted({length for rule in self.with_variants for length in rule.windows}))
 
     @property
     def longest_window_ms(self) -> int:
         """How far back panes are needed; 0 when no rule sums over a window."""
-        return max((min(FINE_MS, rule.looks_back_ms) for rule in self.rules), default=0)
+        return max((min(FINE_MS, rule.looks_back_ms) for rule in self.with_variants), default=0)
 
     @cached_property
     def hours_ms(self) -> int:
         """How far back jobs are needed by the hour; 0 when panes reach as far as any rule looks."""
-        return max((rule.looks_back_ms for rule in self.rules if rule.looks_back_ms > FINE_MS), default=0)
+        return max((rule.looks_back_ms for rule in self.with_variants if rule.looks_back_ms > FINE_MS), default=0)
 
     @cached_property
     def max_consecutive(self) -> int:
         """The longest run of errors any rule asks for; 0 when none does."""
-        return max((rule.errors for rule in self.rules if isinstance(rule, ConsecutiveRule)), default=0)
+        return max((rule.errors for rule in self.with_variants if isinstance(rule, ConsecutiveRule)), default=0)
 
     @cached_property
     def whole_topic(self) -> tuple[Rule, ...]:
@@ -110,4 +115,4 @@ class RuleSet(Frozen):
 
     def matching(self, preset: str) -> tuple[Rule, ...]:
         """Return the rules that watch a preset, in the file's order; costs a match per glob, so keep the answer."""
-        return tuple(rule for rule in self.rules if rule.watches(preset))
+        return tuple(rule.for_preset(preset) for rule in self.rules if rule.watches(preset))

@@ -51,6 +51,7 @@ class DecidingPolicy:
         # Presets are bounded, and the cache more so.
         object.__setattr__(self, "watched_by", lru_cache(maxsize=4096)(self.watched_by))
         object.__setattr__(self, "silences_for", lru_cache(maxsize=4096)(self.silences_for))
+        object.__setattr__(self, "inhibiting", lru_cache(maxsize=4096)(self.inhibiting))
         object.__setattr__(self, "_counted", lru_cache(maxsize=1024)(self._counted))
         object.__setattr__(self, "counted_of", {rule.name: self.counted_by(rule) for rule in self.rules.rules})
 
@@ -59,14 +60,19 @@ class DecidingPolicy:
         return pane_start(start_ms, BLOCK_PANES * self.pane_ms)
 
     def rules_for(self, preset: str) -> tuple[Rule, ...]:
-        """Return the rules that watch a preset, or the topic as a whole, by name: the order of events at one tick."""
+        """Return the rules that watch a preset, or the topic as a whole, in the order of events at one tick."""
         rules = self.rules.whole_topic if preset == ALL_PRESETS else self.rules.matching(preset)
-        return tuple(sorted(rules, key=lambda rule: rule.name))
+        # Those that inhibit come first, so that what they inhibit says nothing at the same tick.
+        return tuple(sorted(rules, key=lambda rule: (not rule.inhibit, rule.name)))
 
     def watched_by(self, preset: str) -> tuple[Watched, ...]:
         """Return the rules that watch a preset, in that order, with all that evaluating them takes."""
         rules = self.rules_for(preset)
         return tuple(Watched(rule, CONDITIONS[type(rule)], self.counted_by(rule)) for rule in rules)
+
+    def inhibiting(self, preset: str) -> tuple[Rule, ...]:
+        """Return the rules that watch a preset and inhibit others."""
+        return tuple(watched.rule for watched in self.watched_by(preset) if watched.rule.inhibit)
 
     def windows_for(self, preset: str) -> tuple[WindowKey, ...]:
         """Return the windows that a preset's rules sum over."""

@@ -13,6 +13,7 @@ PANE_MS = 10_000
 SOUND = '[[rule]]\nname = "a"\nkind = "threshold"\n'
 BURN = '[[rule]]\nname = "a"\nkind = "burn_rate"\n'
 SHIFT = '[[rule]]\nname = "a"\nkind = "shift"\n'
+OVERRIDE = SOUND + "[[rule.overrides]]\npresets = ['nightly-*']\n"
 REASON = SOUND + '[[reason]]\nname = "mine"\nparty = "daily"\n'
 
 
@@ -95,6 +96,22 @@ def faults(text: str) -> list[str]:
         (
             SHIFT + "false_alarms = '9 per 1h'\n",
             "4: false_alarms must be between 1 per 1h and 1 per 3650d, got '9 per 1h'",
+        ),
+        (SOUND + "inhibit = 1\n", "4: inhibit must be true or false, got 1"),
+        (SOUND + "[[rule.overrides]]\nerror_rate = 0.3\n", "4: this rule has no overrides[0].presets"),
+        (OVERRIDE + "error_rate = 3\n", "6: overrides[0]: error_rate must be below 1, got 3: did you mean 0.03?"),
+        (OVERRIDE + "eror_rate = 0.3\n", "6: overrides[0]: unknown key 'eror_rate': did you mean 'error_rate'?"),
+        (
+            OVERRIDE + "window = '15s'\n",
+            "6: overrides[0]: window must be a multiple of the pane, 10s: got 15s, nearest 10s or 20s",
+        ),
+        (
+            OVERRIDE + "parties = ['daily']\n",
+            "4: overrides[0] cannot change parties: write a rule of its own for these presets",
+        ),
+        (
+            SHIFT + "baseline = 0.02\n[[rule.overrides]]\npresets = ['a']\nbaseline = 0.2\n",
+            "5: overrides[0]: this rule cannot tell detect (0.1) from baseline (0.2): it must be 0.25 or more",
         ),
         (SOUND + SOUND, "5: name 'a' is taken by the rule at line 2: names are unique"),
         (SOUND + 'window = "15s"\n', "4: window must be a multiple of the pane, 10s: got 15s, nearest 10s or 20s"),

@@ -100,7 +100,14 @@ CUTS = st.sets(st.integers(0, 40), max_size=8)
 
 TIMES = st.sampled_from(["0s", "10s", "30s", "2m"])
 NO_DATA = st.sampled_from(["hold", "resolve", "0s", "30s", "10m"])
-COMMON = {"for": TIMES, "keep_firing_for": TIMES}
+OVERRIDES = st.sampled_from([[], [], [{"presets": ["summ*"], "for": "1m"}]])
+COMMON = {
+    "for": TIMES,
+    "keep_firing_for": TIMES,
+    "severity": st.sampled_from(["critical", "warning"]),
+    "inhibit": st.booleans(),
+    "overrides": OVERRIDES,
+}
 PARTIES: st.SearchStrategy[list[str]] = st.sampled_from([[], ["customer"], ["daily", "unknown"]])
 THRESHOLD = st.fixed_dictionaries(
     {

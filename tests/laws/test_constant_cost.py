@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 
 from schemas.alert import AlertEvent
-from stream.domain.alerting import Alert, Phase, Reading, observe
+from stream.domain.alerting import Alert, Phase, Reading, Signal, observe
 from stream.domain.conditions import CONDITIONS
 from stream.domain.counting import count
 from stream.domain.deciding import Board
@@ -102,7 +102,10 @@ class Naive:
     def _decide(self, name: str, rule: Rule, sight: Sight) -> Iterator[AlertEvent]:
         counted, before = self.policy.counted_by(rule), self.alerts.get((name, rule.name), Alert())
         condition = CONDITIONS[type(rule)]
-        reading = Reading(condition.signal(rule, sight, counted), condition.has_data(rule, sight))
+        signal = condition.signal(rule, sight, counted)
+        if before.phase is not Phase.FIRING and self._is_inhibited(name, rule):
+            signal = Signal.CLEAR
+        reading = Reading(signal, condition.has_data(rule, sight))
         after, moved_by = observe(before, reading, rule, sight.at_ms)
         self.alerts[name, rule.name] = after
         if moved_by is not None and Phase.FIRING in (before.phase, after.phase):
@@ -111,6 +114,12 @@ class Naive:
             jobs = self._failures(name, finding.window_start_ms, sight.at_ms, counted)
             change = Change(rule, name, moved_by, started[0], sight.at_ms, finding, jobs)
             yield describe(change, counted, self.policy.party_of)
+
+    def _is_inhibited(self, name: str, rule: Rule) -> bool:
+        firing = {
+            other for (preset, other), alert in self.alerts.items() if (preset, alert.phase) == (name, Phase.FIRING)
+        }
+        return any(other.name in firing and other.inhibits(rule) for other in self.policy.rules_for(name))
 
     def _failures(self, name: str, start_ms: int, end_ms: int, counted: Callable[[str], bool]) -> tuple[str, ...]:
         panes = [(start, pane) for start, pane in self.panes[name].items() if start_ms <= start < end_ms]
