@@ -74,6 +74,7 @@ def drizzle(minutes: range, every: int) -> tuple[Jobs, ...]:
 
 HIGH = '[[rule]]\nname = "high"\nkind = "threshold"\nwindow = "5m"\n'
 NOTHING_WORKS = '[[rule]]\nname = "nothing-works"\nkind = "consecutive"\nerrors = 5\n'
+WARNING = '[[rule]]\nname = "warning"\nkind = "threshold"\nwindow = "30m"\nerror_rate = 0.05\n'
 BUDGET = '[[rule]]\nname = "budget"\nkind = "burn_rate"\nobjective = 0.99\n'
 SHIFT = '[[rule]]\nname = "worse"\nkind = "shift"\nbaseline = 0.02\ndetect = 0.10\nfalse_alarms = "1 per 90d"\n'
 OUTAGE = (*steady(range(10), "summarize", 10), *steady(range(10, 15), "summarize", 0, 10))
@@ -187,6 +188,39 @@ SCENARIOS = (
         HIGH + NOTHING_WORKS,
         tuple(Jobs(1, "summarize", 0, 1, late=times / 10) for times in range(30)),
         10,
+    ),
+    Scenario(
+        "while a critical alert fires a warning about the same preset does not, but afterwards it may",
+        HIGH + "inhibit = true\n" + WARNING + 'severity = "warning"\n',
+        (*OUTAGE, *steady(range(15, 40), "summarize", 10), *steady(range(15), "transcript", 18, 2)),
+        40,
+        (
+            "09:03:10 warning transcript fired",
+            "09:10:10 high summarize fired",
+            "09:21:10 high summarize resolved recovered",
+            "09:21:10 warning summarize fired",
+        ),
+    ),
+    Scenario(
+        "an override gives some presets another limit",
+        HIGH + '[[rule.overrides]]\npresets = ["nightly-*"]\nerror_rate = 0.6\nseverity = "warning"\n',
+        (Jobs(0, "nightly-a", 15, 15), Jobs(0, "nightly-b", 3, 27), Jobs(0, "summarize", 15, 15)),
+        10,
+        ("09:00:10 high nightly-b fired", "09:00:10 high summarize fired"),
+    ),
+    Scenario(
+        "where only errors are subscribed to, every preset seems to fail, and goes on doing so",
+        HIGH + NOTHING_WORKS,
+        steady(range(30), "summarize", 0, 5),
+        30,
+        ("09:00:10 nothing-works summarize fired", "09:03:10 high summarize fired"),
+    ),
+    Scenario(
+        "a preset that is retired is silent for good, and says so once",
+        '[[rule]]\nname = "quiet"\nkind = "silence"\nafter = "10m"\n',
+        (*steady(range(300), "transcript", 1), Jobs(1, "retired", 1)),
+        300,
+        ("09:11:00 quiet retired fired",),
     ),
     Scenario(
         # minute  0 .......... 20 xxxxxxxxxx 30 ..........
