@@ -23,23 +23,28 @@ class _BurnRate:
     """Holds each pair of windows against the error rate at which it minds."""
 
     def signal(self, rule: BurnRateRule, sight: Sight, counted: Counted) -> Signal:
-        signals = {_signal(rule, pair, sight) for pair in rule.pairs}
-        return next((signal for signal in (Signal.BREACH, Signal.ELEVATED) if signal in signals), Signal.CLEAR)
+        found = Signal.CLEAR
+        for pair, limit in rule.limits:
+            signal = _signal(rule, pair, limit, sight)
+            if signal is Signal.BREACH:
+                return signal
+            found = signal if signal is Signal.ELEVATED else found
+        return found
 
     def has_data(self, rule: BurnRateRule, sight: Sight) -> bool:
         return any(sight.sum_over(rule, pair.short_ms).total for pair in rule.pairs)
 
     def find(self, rule: BurnRateRule, sight: Sight, counted: Counted) -> Finding:
-        burning = (pair for pair in rule.pairs if _signal(rule, pair, sight) is Signal.BREACH)
-        pair = next(burning, rule.pairs[0])
+        burning = (known for known in rule.limits if _signal(rule, *known, sight) is Signal.BREACH)
+        pair, limit = next(burning, rule.limits[0])
         start_ms = window_start(sight.at_ms, pair.long_ms)
         details = _budget(rule, sum_counts(sight.counts_since(start_ms), counted), sight, counted)
-        return Finding(start_ms, sight.counts_since(start_ms), rule.limit(pair), details)
+        return Finding(start_ms, sight.counts_since(start_ms), limit, details)
 
 
-def _signal(rule: BurnRateRule, pair: Pair, sight: Sight) -> Signal:
-    limit, long = rule.limit(pair), sight.sum_over(rule, pair.long_ms)
-    if long.total < rule.min_jobs or not is_above(limit, *long, rule.confidence):
+def _signal(rule: BurnRateRule, pair: Pair, limit: float, sight: Sight) -> Signal:
+    errors, total = sight.sum_over(rule, pair.long_ms)
+    if total < rule.min_jobs or not is_above(limit, errors, total, rule.confidence):
         return Signal.CLEAR
     short = sight.sum_over(rule, pair.short_ms)
     if not short.total:

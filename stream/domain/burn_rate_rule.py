@@ -7,6 +7,7 @@ Rate Alerts": spending a share of a period's budget within a window takes a burn
 days' budget 2 % in 1h are 14.4 times what the objective allows, 5 % in 6h are 6 times, and 10 % in 3d are once.
 """
 
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -92,6 +93,11 @@ class BurnRateRule(ErrorRule):
     def limit(self, pair: Pair) -> float:
         """Return the error rate above which a pair minds."""
         return _rounded(self.burn_rate(pair) * (1 - self.objective))
+
+    @cached_property
+    def limits(self) -> tuple[tuple[Pair, float], ...]:
+        """Every pair with the error rate above which it minds."""
+        return tuple((pair, self.limit(pair)) for pair in self.pairs)
 
     @property
     def windows(self) -> tuple[int, ...]:

@@ -33,19 +33,27 @@ class Hours:
     hour_ms: int = -1
     """The hour that is running, -1 before the first pane."""
     running: dict[Cell, int] = field(default_factory=dict)
+    sums: dict[Counted, Sum] = field(default_factory=dict)
+    """The jobs of the running hour, as each filter of a window counts them."""
 
     def open(self, keys: Iterable[WindowKey], span_ms: int, panes: Mapping[int, Counts], at_ms: int | None) -> None:
         """Begin as things stood at a tick, with the hours that are known and the panes that had closed."""
         self.span_ms = span_ms
         self.hour_ms = -1 if at_ms is None else pane_start(at_ms, HOUR_MS)
         self.windows.open(keys if span_ms else (), self.past, None if at_ms is None else self.hour_ms)
-        self.running = {}
+        self._begin_hour()
         for start, counts in panes.items():
             if at_ms is not None and self.hour_ms <= start < at_ms:
                 self._run(counts)
 
+    def _begin_hour(self) -> None:
+        self.running, self.sums = {}, {key.counted: NOTHING for key in self.windows.keys}
+
     def _run(self, counts: Counts) -> None:
         add_counts(self.running, _coarse(counts))
+        for counted, known in self.sums.items():
+            errors, total = sum_counts(counts, counted)
+            self.sums[counted] = Sum(known.errors + errors, known.total + total)
 
     def close(self, start_ms: int, at_ms: int, closed: Counts) -> Iterator[int]:
         """Take in the pane that ends at a tick; yield the hours that were settled."""
@@ -58,7 +66,8 @@ class Hours:
     def _pass_to(self, hour_ms: int) -> Iterator[int]:
         while self.is_waiting() and self.hour_ms < hour_ms:
             if self.running:
-                self.past[self.hour_ms], self.running = self.running, {}
+                self.past[self.hour_ms] = self.running
+                self._begin_hour()
                 yield self.hour_ms
             self.windows.close(self.hour_ms, self.past.get(self.hour_ms, {}))
             self.hour_ms += HOUR_MS
@@ -71,9 +80,7 @@ class Hours:
     def sum_over(self, key: WindowKey) -> Sum:
         """Return the jobs of a window, those of the running hour included."""
         errors, total = self.windows.sums.get(key, NOTHING)
-        if not self.running:
-            return Sum(errors, total)
-        running = sum_counts(self.running, key.counted)
+        running = self.sums.get(key.counted, NOTHING)
         return Sum(errors + running.errors, total + running.total)
 
     def counts_between(self, start_ms: int, end_ms: int) -> dict[Cell, int]:

@@ -5,7 +5,6 @@ held at zero once a pane and not once a job; that only ever lowers it, so false 
 a change is noticed at most a pane later. Once it is noticed, the mirror image of the sum looks for the way back.
 """
 
-from dataclasses import replace
 from math import ceil, log
 
 from stream.domain.alerting import Signal
@@ -28,7 +27,7 @@ def advance(rule: ShiftRule, before: Shift | None, sight: Sight, counted: Counte
     known = before if before is not None and before.rule == rule.fingerprint else None
     state = _with_baseline(rule, known or Shift(rule.fingerprint, start_ms, start_ms), sight, counted)
     if state.baseline is None:
-        return replace(state, since_ms=sight.at_ms)
+        return state._replace(since_ms=sight.at_ms)
     lengths = run_lengths(state.baseline, changed_rate(rule, state.baseline))
     limit = lengths.threshold(jobs_between_alarms(rule, state, sight))
     jobs = sum_counts(sight.closed, counted)
@@ -40,16 +39,16 @@ def advance(rule: ShiftRule, before: Shift | None, sight: Sight, counted: Counte
 
 def _detecting(state: Shift, score: int, limit: int, at_ms: int) -> Shift:
     if score >= limit:
-        return replace(state, score=0, top_ms=at_ms)
-    return replace(state, score=score, since_ms=at_ms if score == 0 else state.since_ms)
+        return state._replace(score=0, top_ms=at_ms)
+    return state._replace(score=score, since_ms=at_ms if score == 0 else state.since_ms)
 
 
 def _recovering(state: Shift, score: int, steps: Scores, at_ms: int) -> Shift:
     if score == 0:
-        return replace(state, score=0, top_ms=at_ms)
+        return state._replace(score=0, top_ms=at_ms)
     if score <= -ceil(log(RECOVERY_ODDS) / steps.unit):
-        return replace(state, score=0, since_ms=at_ms, top_ms=None, better_ms=state.top_ms)
-    return replace(state, score=score)
+        return state._replace(score=0, since_ms=at_ms, top_ms=None, better_ms=state.top_ms)
+    return state._replace(score=score)
 
 
 def changed_rate(rule: ShiftRule, baseline: float) -> float:
@@ -72,7 +71,7 @@ def jobs_between_alarms(rule: ShiftRule, state: Shift, sight: Sight) -> int:
 
 def _with_baseline(rule: ShiftRule, state: Shift, sight: Sight, counted: Counted) -> Shift:
     if rule.baseline != "learn":
-        return replace(state, baseline=rule.baseline) if state.baseline is None else state
+        return state._replace(baseline=rule.baseline) if state.baseline is None else state
     start_ms = sight.at_ms - sight.pane_ms
     hour_ms = pane_start(start_ms, HOUR_MS)
     # While there are signs of a change nothing is learned from it, unless it has come to stay.
@@ -82,8 +81,8 @@ def _with_baseline(rule: ShiftRule, state: Shift, sight: Sight, counted: Counted
         return state
     baseline = learn(sight.hours_since(sight.at_ms - LEARNS_FROM_MS, counted))
     if has_settled:
-        state = replace(state, score=0, since_ms=start_ms, top_ms=None, better_ms=state.since_ms)
-    return replace(state, baseline=state.baseline if baseline is None else baseline, learned_ms=hour_ms)
+        state = state._replace(score=0, since_ms=start_ms, top_ms=None, better_ms=state.since_ms)
+    return state._replace(baseline=state.baseline if baseline is None else baseline, learned_ms=hour_ms)
 
 
 class _Shift:

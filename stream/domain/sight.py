@@ -47,8 +47,7 @@ def floor(at_ms: int, start_ms: int) -> int:
     return start_ms if at_ms - start_ms <= FINE_MS else pane_start(start_ms, HOUR_MS)
 
 
-@dataclass(frozen=True, slots=True)
-class Shift:
+class Shift(NamedTuple):
     """How far a preset has moved from its baseline, as one rule sees it; times in epoch milliseconds."""
 
     rule: str
