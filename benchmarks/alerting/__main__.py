@@ -4,7 +4,8 @@
     python -m benchmarks.alerting --presets 40 # a quick look
 
 What has a window gets, for each incident, the window that notices it soonest, and the level that is reached by mistake
-once a week, found by bisection on healthy traffic. `shift` gets neither: its threshold is the one it works out itself.
+once a week, found by bisection on healthy traffic. `shift` is told what to detect (of a ramp, 10 %), and works out its
+threshold itself.
 
 The bound: of all procedures with a mean of n jobs between false alarms, none has a worst mean delay of fewer jobs than
 log(n) / KL, as n grows; KL = p1 log(p1 / p0) + (1 - p1) log((1 - p1) / (1 - p0)). G. Lorden (1971), Ann. Math. Stat.
@@ -27,8 +28,8 @@ from benchmarks.alerting.traffic import (
     INCIDENTS,
     TRAFFIC,
     Jobs,
+    Marks,
     Rate,
-    Table,
     Traffic,
     correlated,
     draw,
@@ -50,7 +51,7 @@ def bound(traffic: Traffic, rate: float) -> float:
     return max(traffic.pane_minutes, log(WEEK * traffic.jobs_per_minute) / divergence / traffic.jobs_per_minute)
 
 
-def episodes(alarms: Table, traffic: Traffic) -> int:
+def episodes(alarms: Marks, traffic: Traffic) -> int:
     """Count alarms; those that follow each other soon are one."""
     settles, count = max(1, traffic.panes(SETTLES)), 0
     for row in alarms:
@@ -71,7 +72,7 @@ def level(contender: Contender, window: int, healthy: Jobs, traffic: Traffic) ->
     return high
 
 
-def delay(alarms: Table, begin: int, traffic: Traffic) -> float:
+def delay(alarms: Marks, begin: int, traffic: Traffic) -> float:
     """Return the mean minutes until an alarm, of presets that had none just before; infinite if some have none."""
     quiet = alarms[~alarms[:, max(0, begin - 2) : begin].any(axis=1), begin:]
     if not len(quiet) or not quiet.any(axis=1).all():
@@ -83,7 +84,7 @@ def struck(traffic: Traffic, rate: Rate, presets: int, random: np.random.Generat
     """Return the jobs around an incident, and the pane in which it begins."""
     begin = max(traffic.windows)
     after = traffic.panes(8 * bound(traffic, 0.05) + 24 * 60)
-    minutes = (np.arange(begin + after) - begin) * traffic.pane_minutes
+    minutes = np.arange(-begin, after, dtype=np.float64) * traffic.pane_minutes
     return draw(traffic, rate(minutes), presets, random), begin
 
 
@@ -103,7 +104,7 @@ def rows(traffic: Traffic, presets: int) -> Iterator[dict[str, object]]:
         jobs, begin = struck(traffic, rate, presets, random)
         detects = PEAK.get(incident, 0.10)
         told = Shift(traffic, detects, WEEK)
-        found: dict[str, object] = {SHIFT: delay(told.alarms(jobs) > 0, begin, traffic)}
+        found: dict[str, object] = {SHIFT: delay(told.alarms(jobs), begin, traffic)}
         for contender in WINDOWED:
             found[contender.name] = min(
                 delay(contender.statistic(jobs, window) >= levels[contender.name, window], begin, traffic)

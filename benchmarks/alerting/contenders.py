@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.alerting.traffic import HEALTHY, Jobs, Table, Traffic
+from benchmarks.alerting.traffic import HEALTHY, Jobs, Marks, Table, Traffic
 from stream.domain.cusum import RunLengths, scores
 
 Z = 1.959964
@@ -66,10 +66,10 @@ class Shift:
         self.lengths = RunLengths(HEALTHY, scores(HEALTHY, detect))
         self.level = self.lengths.threshold(round(between_minutes * traffic.jobs_per_minute))
 
-    def alarms(self, jobs: Jobs) -> Table:
+    def alarms(self, jobs: Jobs) -> Marks:
         """Return where the sum reaches its threshold; it begins anew after that."""
         steps = self.lengths.scores.error * jobs.errors - self.lengths.scores.success * (jobs.total - jobs.errors)
-        sums, reached = np.zeros(len(steps)), np.zeros_like(steps)
+        sums, reached = np.zeros(len(steps)), np.zeros(steps.shape, np.bool_)
         for pane, step in enumerate(steps.T):
             sums = np.maximum(0, sums + step)
             reached[:, pane] = sums >= self.level

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 Table = NDArray[np.float64]
 """A row for each preset, a column for each pane."""
 
+Marks = NDArray[np.bool_]
+"""The same shape: where there is an alarm."""
+
 HEALTHY = 0.02
 
 
