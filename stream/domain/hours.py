@@ -40,11 +40,22 @@ class Hours:
         """Begin as things stood at a tick, with the hours that are known and the panes that had closed."""
         self.span_ms = span_ms
         self.hour_ms = -1 if at_ms is None else pane_start(at_ms, HOUR_MS)
+        if span_ms:
+            self._settle_unknown(panes)
         self.windows.open(keys if span_ms else (), self.past, None if at_ms is None else self.hour_ms)
         self._begin_hour()
         for start, counts in panes.items():
             if at_ms is not None and self.hour_ms <= start < at_ms:
                 self._run(counts)
+
+    def _settle_unknown(self, panes: Mapping[int, Counts]) -> None:
+        """Settle the hours that are known by their panes alone: no rule asked for hours before."""
+        unknown: dict[int, dict[Cell, int]] = {}
+        for start, counts in panes.items():
+            hour_ms = pane_start(start, HOUR_MS)
+            if counts and hour_ms < self.hour_ms and hour_ms not in self.past:
+                add_counts(unknown.setdefault(hour_ms, {}), _coarse(counts))
+        self.past.update(unknown)
 
     def _begin_hour(self) -> None:
         self.running, self.sums = {}, {key.counted: NOTHING for key in self.windows.keys}

@@ -53,6 +53,13 @@ def test_nothing_is_kept_when_no_rule_looks_back_so_far() -> None:
     assert (hours.past, hours.is_waiting()) == ({}, False)
 
 
+def test_hours_that_no_rule_asked_for_before_are_known_by_their_panes() -> None:
+    panes = {0: {FAILED: 1}, PANE_MS: {FINISHED: 1}, 2 * HOUR_MS: {FINISHED: 1}}
+    hours = new(panes, Hours(), 2 * HOUR_MS + PANE_MS)
+    assert hours.past == {0: {Cell("uri", "timeout"): 1, Cell("uri"): 1}}
+    assert hours.sum_over(KEYS[0]) == Sum(1, 3)
+
+
 def test_an_hour_is_settled_at_the_first_tick_that_leaves_it_behind_and_forgets_stages() -> None:
     hours = new({}, Hours(), None)
     assert list(hours.close(0, PANE_MS, {FINISHED: 2, FAILED: 1})) == []
