@@ -243,7 +243,7 @@ class Board:
         for name, preset in list(self.presets.items()):
             expired = preset.expire(self.oldest_retained())
             self.changed_blocks.update((name, self.policy.block_of(start)) for start in expired)
-            forgotten = preset.hours.expire(self._oldest_hour(self.tick_ms))
+            forgotten = preset.hours.expire(pane_start(self.tick_ms, HOUR_MS) - preset.hours.span_ms)
             self.changed_days.update((name, day_of(hour_ms)) for hour_ms in forgotten)
             if self._is_gone(name, preset, self.tick_ms):
                 del self.presets[name]
@@ -253,10 +253,6 @@ class Board:
         kept = preset.panes or preset.hours.past
         idle = preset.due_ms is None and not kept and not preset.has_open_alert()
         return idle and name != ALL_PRESETS and preset.last_job_ms < clock_ms - FORGET_AFTER_MS
-
-    def _oldest_hour(self, tick_ms: int) -> int:
-        """Return the start of the oldest hour that is kept, in epoch milliseconds."""
-        return pane_start(tick_ms, HOUR_MS) - self.policy.rules.hours_ms
 
     def has_changed(self) -> bool:
         """Tell whether rows are to be written; what was just forgotten is, too."""
@@ -273,7 +269,7 @@ class Board:
         """Return a preset's state, new if there was none."""
         if name not in self.presets:
             preset = Preset(self.policy.pane_ms, max(1, self.policy.rules.max_consecutive))
-            preset.open_windows(self.policy.windows_for(name), self.policy.rules.hours_ms)
+            preset.open_windows(self.policy.windows_for(name), self.policy.hours_for(name))
             self.presets[name] = preset
         return self.presets[name]
 
@@ -283,5 +279,5 @@ class Board:
         for name, preset in self.presets.items():
             preset.catch_up(self.tick_ms)
             preset.ahead = sorted(start for start in preset.panes if start >= (preset.decided_to_ms or 0))
-            preset.open_windows(self.policy.windows_for(name), self.policy.rules.hours_ms)
+            preset.open_windows(self.policy.windows_for(name), self.policy.hours_for(name))
             preset.due_ms = self._next_due(name, preset, preset.decided_to_ms or 0)

@@ -99,11 +99,6 @@ class RuleSet(Frozen):
         return max((min(FINE_MS, rule.looks_back_ms) for rule in self.with_variants), default=0)
 
     @cached_property
-    def hours_ms(self) -> int:
-        """How far back jobs are needed by the hour; 0 when panes reach as far as any rule looks."""
-        return max((rule.looks_back_ms for rule in self.with_variants if rule.looks_back_ms > FINE_MS), default=0)
-
-    @cached_property
     def max_consecutive(self) -> int:
         """The longest run of errors any rule asks for; 0 when none does."""
         return max((rule.errors for rule in self.with_variants if isinstance(rule, ConsecutiveRule)), default=0)

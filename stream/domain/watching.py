@@ -11,6 +11,7 @@ from typing import NamedTuple
 from stream.domain.causes import Party
 from stream.domain.conditions import CONDITIONS
 from stream.domain.panes import HOUR_MS, pane_start
+from stream.domain.rule_fields import FINE_MS
 from stream.domain.rules import Rule, RuleSet, SilenceRule
 from stream.domain.sight import Condition, Counted
 from stream.domain.tally import ALL_PRESETS
@@ -79,6 +80,11 @@ class DecidingPolicy:
         watched = self.watched_by(preset)
         keys = (WindowKey(length_ms, counted) for rule, _, counted in watched for length_ms in rule.windows)
         return tuple(dict.fromkeys(keys))
+
+    def hours_for(self, preset: str) -> int:
+        """Return how far back a preset's jobs are needed by the hour, in milliseconds; 0 if panes reach far enough."""
+        reach = (watched.rule.looks_back_ms for watched in self.watched_by(preset))
+        return max((length_ms for length_ms in reach if length_ms > FINE_MS), default=0)
 
     def silences_for(self, preset: str) -> tuple[int, ...]:
         """Return how long a preset may be silent before each rule that minds, in milliseconds."""

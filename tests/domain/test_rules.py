@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from stream.domain.causes import Causes
 from stream.domain.duration import parse_duration
 from stream.domain.rules import AnyRule, ConsecutiveRule, Rule, RuleSet, SilenceRule, ThresholdRule
 from stream.domain.shift_rule import ShiftRule
+from stream.domain.watching import DecidingPolicy
 
 DAY_MS = 86_400_000
 RULE: TypeAdapter[Rule] = TypeAdapter(AnyRule)
@@ -146,10 +148,11 @@ def test_two_rules_of_one_name_are_no_rule_set() -> None:
         RuleSet(rules=(rule(), rule("silence")))
 
 
-def test_only_rules_that_look_back_further_than_panes_are_kept_need_hours() -> None:
-    near, far = rule(window="24h"), rule("burn_rate", "b", period="7d")
-    assert (RuleSet(rules=(near,)).longest_window_ms, RuleSet(rules=(near,)).hours_ms) == (DAY_MS, 0)
-    assert (RuleSet(rules=(near, far)).longest_window_ms, RuleSet(rules=(near, far)).hours_ms) == (DAY_MS, 7 * DAY_MS)
+def test_only_presets_whose_rules_look_back_further_than_panes_are_kept_need_hours() -> None:
+    near, far = rule(window="24h"), rule("burn_rate", "b", period="7d", presets=["s*"])
+    policy = DecidingPolicy(RuleSet(rules=(near, far)), Causes().party_of, 1)
+    assert policy.rules.longest_window_ms == DAY_MS
+    assert [policy.hours_for(preset) for preset in ("summarize", "transcript", "")] == [7 * DAY_MS, 0, 0]
 
 
 @pytest.mark.parametrize(
