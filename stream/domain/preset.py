@@ -11,7 +11,7 @@ from heapq import heappop, heappush
 from schemas.alert import AlertEvent
 from stream.domain.alerting import Alert, Phase
 from stream.domain.hours import Hours
-from stream.domain.panes import HOUR_MS, next_boundary
+from stream.domain.panes import HOUR_MS, next_boundary, pane_start
 from stream.domain.recency import Recency
 from stream.domain.rule_fields import FINE_MS
 from stream.domain.sight import Counted, Shift
@@ -130,8 +130,10 @@ class Preset:
         """Return the jobs that rules may use up to a tick; from the whole hour of an instant that is long ago."""
         if at_ms - start_ms <= FINE_MS:
             return self.decided_between(start_ms, at_ms)
-        total = self.hours.counts_between(start_ms, at_ms)
-        add_counts(total, self.hours.running)
+        # A row of hours may be newer than the tick, and is not asked for those that had not passed by then.
+        hour_ms = pane_start(at_ms, HOUR_MS)
+        total = self.hours.counts_between(start_ms, hour_ms)
+        add_counts(total, self.decided_between(hour_ms, at_ms))
         return total
 
     def expire(self, oldest_ms: int) -> list[int]:

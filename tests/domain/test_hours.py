@@ -1,12 +1,14 @@
 """Hours are sums of panes, whenever they are looked at and wherever a restart falls."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.domain.hours import Hours
 from stream.domain.panes import HOUR_MS, pane_start
+from stream.domain.preset import Preset, Stamped
 from stream.domain.sight import Sum, sum_counts, window_start
-from stream.domain.tally import Cell
+from stream.domain.tally import Cell, Tally
 from stream.domain.windows import WindowKey
 
 PANE_MS = 7 * 60_000 + 1_000
@@ -58,6 +60,18 @@ def test_hours_that_no_rule_asked_for_before_are_known_by_their_panes() -> None:
     hours = new(panes, Hours(), 2 * HOUR_MS + PANE_MS)
     assert hours.past == {0: {Cell("uri", "timeout"): 1, Cell("uri"): 1}}
     assert hours.sum_over(KEYS[0]) == Sum(1, 3)
+
+
+@pytest.mark.parametrize("hours_ms", [0, SPAN_MS])
+def test_a_row_that_is_newer_than_the_tick_counts_nothing_twice(hours_ms: int) -> None:
+    at_ms = 26 * HOUR_MS + 20_000
+    preset = Preset(10_000, 5)
+    for start in (0, at_ms - 10_000):
+        preset.take(start, 0, Stamped(0, Tally(decided={FAILED: 1})))
+    preset.decided_to_ms = at_ms
+    preset.hours.past |= {0: {FAILED: 1}, 26 * HOUR_MS: {FAILED: 7}}
+    preset.open_windows((), hours_ms)
+    assert sum(preset.counts_since(0, at_ms).values()) == 2
 
 
 def test_an_hour_is_settled_at_the_first_tick_that_leaves_it_behind_and_forgets_stages() -> None:
