@@ -143,6 +143,7 @@ class DecidingStage:
         clock = rows.clock_row(board, owned.position)
         written += await self.outbox.send([pen.row("alerts", rows.CLOCK_KEY, clock)])
         board.changed_blocks.clear()
+        board.changed_days.clear()
         board.changed_presets.clear()
         owned.saved_at, owned.saved_position = monotonic(), owned.position
         written += await self.outbox.send(owned.useless)
@@ -164,6 +165,8 @@ class DecidingStage:
     def _blocks(self, pen: Pen, board: Board) -> Iterator[Out]:
         for name, block_ms in sorted(board.changed_blocks):
             yield pen.row("rates", rows.block_key(name, block_ms), rows.block_row(board, name, block_ms))
+        for name, day_ms in sorted(board.changed_days):
+            yield pen.row("rates", rows.day_key(name, day_ms), rows.day_row(board, name, day_ms))
 
     def _presets(self, pen: Pen, board: Board) -> Iterator[Out]:
         for name in sorted(board.changed_presets):

@@ -11,6 +11,8 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from stream.domain.burn_rate_rule import Pair
+from stream.domain.rule_base import OverrideFault
 from stream.domain.rules import Rule
 from stream.domain.user_reasons import UserReason
 from stream.toml_lines import Path
@@ -20,7 +22,6 @@ Finding = tuple[Path, str]
 
 _KINDS: dict[str, type[BaseModel]] = {model.model_fields["kind"].default: model for model in get_args(Rule)}
 _CHOICE = f"{', '.join(list(_KINDS)[:-1])} or {list(_KINDS)[-1]}"
-_LATER_KINDS = ("burn_rate", "shift")
 
 _SENTENCES = {
     "missing": "this {table} has no {key}",
@@ -35,6 +36,8 @@ _SENTENCES = {
     "greater_than_equal": "{key} must be at least {ge:g}, got {got}",
     "less_than": "{key} must be below {lt:g}, got {got}{meant}",
     "less_than_equal": "{key} must be at most {le:g}, got {got}",
+    "bool_type": "{key} must be true or false, got {got}",
+    "too_short": "{key} must not be empty",
     "int_type": "{key} must be a whole number, got {got}",
     "float_type": "{key} must be a number, got {got}",
     "string_type": "{key} must be text, got {got}",
@@ -45,9 +48,21 @@ _SENTENCES = {
 
 def explain(error: ValidationError) -> list[Finding]:
     """Return every error of a file with `rule` and `reason` tables as the key's path and a sentence."""
+    return [finding for found in _errors(error) for finding in _findings(found)]
+
+
+def _errors(error: ValidationError) -> list[ErrorDetails]:
     # A default that depends on another key cannot be worked out once that key is wrong: no fault of its own.
-    errors = [found for found in error.errors(include_url=False) if found["type"] != "default_factory_not_called"]
-    return [(_path(found), _sentence(found)) for found in errors]
+    return [found for found in error.errors(include_url=False) if found["type"] != "default_factory_not_called"]
+
+
+def _findings(found: ErrorDetails) -> list[Finding]:
+    fault = found.get("ctx", {}).get("error")
+    if not isinstance(fault, OverrideFault):
+        return [(_path(found), _sentence(found))]
+    inner = [error | {"loc": (*found["loc"], *error["loc"])} for error in _errors(fault.error)]
+    place: Path = (*found["loc"][:2], "overrides", fault.position)
+    return [((*place, *_path(error)[2:]), f"overrides[{fault.position}]: {_sentence(error)}") for error in inner]
 
 
 def _path(found: ErrorDetails) -> Path:
@@ -55,7 +70,8 @@ def _path(found: ErrorDetails) -> Path:
     loc = found["loc"]
     if loc[0] != "rule" or len(loc) < 4:
         return loc[:2] if loc[0] == "rule" else loc
-    return (*loc[:2], _alias(_KINDS[str(loc[2])], str(loc[3])), *loc[4:])
+    inner = [_alias(Pair, part) if isinstance(part, str) and loc[3] == "pairs" else part for part in loc[4:]]
+    return (*loc[:2], _alias(_KINDS[str(loc[2])], str(loc[3])), *inner)
 
 
 def _alias(model: type[BaseModel], name: str) -> str:
@@ -110,8 +126,6 @@ def closest(word: object, known: Iterable[str]) -> str:
 
 
 def _unknown_kind(kind: Any) -> str:
-    if kind in _LATER_KINDS:
-        return f"kind {kind!r} is not available in this version; use {_CHOICE}"
     return f"unknown kind {kind!r}{closest(kind, list(_KINDS)) or f': use {_CHOICE}'}"
 
 
@@ -122,6 +136,8 @@ def _unknown_key(path: Path, found: ErrorDetails) -> str:
         return f"unknown key or table {key!r}{hint}"
     if path[0] == "reason":
         return f"unknown key {key!r}{_known(key, _keys(UserReason))}"
+    if path[2] == "pairs":
+        return f"unknown key {key!r} in {_spelled(path[:-1])}{_known(key, _keys(Pair))}"
     kind = str(found["loc"][2])
     owners = [other for other, model in _KINDS.items() if key in _keys(model)]
     if owners:

@@ -16,9 +16,13 @@ from schemas.asyncapi import Topics, asyncapi
 from schemas.export import json_schemas
 from stream.cli import given
 from stream.cli.output import counted, out, write_line
+from stream.domain.burn_rate_rule import BurnRateRule, Pair
 from stream.domain.duration import format_duration
-from stream.domain.rules import Rule, RuleSet, SilenceRule, ThresholdRule
+from stream.domain.rules import ConsecutiveRule, Rule, RuleSet, SilenceRule, ThresholdRule
+from stream.domain.shift_rule import ShiftRule
 from stream.settings import Settings
+
+ErrorKind = ThresholdRule | BurnRateRule | ShiftRule | ConsecutiveRule
 
 rules_app = typer.Typer(help="Look after rules files.", no_args_is_help=True)
 schema_app = typer.Typer(help="Describe the messages for other programs.", no_args_is_help=True)
@@ -47,7 +51,7 @@ def check_rules(
 def rules_table(rules: RuleSet) -> Table:
     """Return a table with a row for each rule."""
     table = Table("rule", "kind", "presets", "fires when", "severity", box=None, header_style="bold", pad_edge=False)
-    for rule in rules.rules:
+    for rule in rules.with_variants:
         table.add_row(rule.name, rule.kind, ", ".join(rule.presets) or "whole topic", condition(rule), rule.severity)
     return table
 
@@ -58,12 +62,33 @@ def condition(rule: Rule) -> str:
         return f"no job for {format_duration(rule.after_ms)}"
     only = ", ".join((*rule.parties, *rule.reasons))
     errors = f"errors ({only} only)" if only else "errors"
-    if not isinstance(rule, ThresholdRule):
-        return f"{rule.errors} {errors} in a row"
-    sure = f" at {rule.confidence:.0%} confidence" if rule.confidence else ""
     held = f", for {format_duration(rule.for_ms)}" if rule.for_ms else ""
-    window = f"{format_duration(rule.window_ms)} of at least {rule.min_jobs} jobs"
-    return f"{errors} above {rule.error_rate:.1%}{sure} in {window}{held}"
+    return f"{_met(rule, errors)}{held}"
+
+
+def _met(rule: ErrorKind, errors: str) -> str:
+    match rule:
+        case ConsecutiveRule():
+            return f"{rule.errors} {errors} in a row"
+        case ShiftRule():
+            usual = "what is usual" if rule.baseline == "learn" else f"{rule.baseline:.3g}"
+            between = f"by mistake once in {format_duration(rule.between_alarms_ms)}"
+            return f"{errors} have risen from {usual} to {rule.detect:.3g} or so; {between}"
+        case BurnRateRule():
+            pairs = " or ".join(_pair(rule, pair) for pair in rule.pairs)
+            return f"{errors} above {pairs}{_sure(rule)}"
+        case ThresholdRule():
+            window = f"{format_duration(rule.window_ms)} of at least {rule.min_jobs} jobs"
+            return f"{errors} above {rule.error_rate:.1%}{_sure(rule)} in {window}"
+
+
+def _pair(rule: BurnRateRule, pair: Pair) -> str:
+    windows = f"{format_duration(pair.long_ms)} and {format_duration(pair.short_ms)}"
+    return f"{rule.limit(pair):.3g} in {windows} (burn rate {rule.burn_rate(pair):.3g})"
+
+
+def _sure(rule: ThresholdRule | BurnRateRule) -> str:
+    return f" at {rule.confidence:.0%} confidence" if rule.confidence else ""
 
 
 @schema_app.command("export")

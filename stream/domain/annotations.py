@@ -28,10 +28,20 @@ ANNOTATION_FIELDS = (
     "window_end",
     "at",
     "started_at",
+    "baseline",
+    "burn_rate",
+    "budget_left",
+    "budget_ends",
 )
-"""The names a template may use; each is the alert event's field of that name, `window` is its length as text."""
+"""The names a template may use; each is the alert event's field of that name, `window` is its length as text.
+
+`baseline` is for shift rules, and the last three are for burn_rate rules.
+"""
 
 Value = str | int | float | None
+
+DETAILS: Mapping[str, Value] = dict.fromkeys(("baseline", "burn_rate", "budget_left", "budget_ends"))
+"""The names that rules of one kind only have a value for."""
 
 _TOKEN = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 

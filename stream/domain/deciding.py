@@ -6,19 +6,25 @@ repeated or interleaved. A preset with empty windows and nothing pending sleeps,
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from schemas.alert import AlertEvent
 from stream.domain.alerting import Alert, Phase, Reading, Signal, Trigger, observe
 from stream.domain.clocks import Clocks
-from stream.domain.conditions import Sight
 from stream.domain.evidence import WHOLE_TOPIC, Change, describe, resolve_removed
+from stream.domain.hours import day_of
 from stream.domain.packing import PackedTally, unpack
 from stream.domain.panes import HOUR_MS, next_boundary, pane_start
 from stream.domain.preset import FORGET_AFTER_MS, Preset, Stamped
+from stream.domain.rule_base import BaseRule
+from stream.domain.rule_fields import FINE_MS
+from stream.domain.shift import advance
+from stream.domain.shift_rule import ShiftRule
+from stream.domain.sight import Sight, Sum
 from stream.domain.tally import ALL_PRESETS
 from stream.domain.watching import DecidingPolicy, Watched
+from stream.domain.windows import WindowKey
 
 QUIET = Alert()
 
@@ -41,6 +47,8 @@ class Board:
     restored: tuple[str, ...] = ()
     """Presets whose alerts may be those of rules that are gone."""
     changed_blocks: set[tuple[str, int]] = field(default_factory=set)
+    changed_days: set[tuple[str, int]] = field(default_factory=set)
+    """Days whose hours have been settled or dropped."""
     changed_presets: set[str] = field(default_factory=set)
     resolved: deque[AlertEvent] = field(default_factory=lambda: deque(maxlen=RESOLVED_KEPT))
 
@@ -104,7 +112,7 @@ class Board:
                     yield event
 
     def _removed(self, preset: Preset, fired: AlertEvent, at_ms: int) -> AlertEvent:
-        counts = preset.decided_between(at_ms - (fired.window_end - fired.window_start), at_ms)
+        counts = preset.counts_since(at_ms - (fired.window_end - fired.window_start), at_ms)
         return resolve_removed(fired, at_ms, counts, self.policy.party_of)
 
     def _due(self, clock_ms: int) -> list[str]:
@@ -123,28 +131,57 @@ class Board:
 
     def _decide_preset(self, name: str) -> Iterator[AlertEvent]:
         preset = self.presets[name]
-        sight = self._close(preset, preset.due_ms or 0)
+        sight = self._close(name, preset, preset.due_ms or 0)
+        self._fold(name, preset, sight)
         before = dict(preset.alerts)
         for watched in self.policy.watched_by(name):
             alert = before.get(watched.rule.name, QUIET)
             signal = watched.condition.signal(watched.rule, sight, watched.counted)
+            if alert.phase is not Phase.FIRING and self._is_inhibited(name, watched.rule):
+                signal = Signal.CLEAR
             if signal is Signal.BREACH or alert.phase is not Phase.INACTIVE:
                 yield from self._observe(name, watched, signal, sight)
         preset.due_ms = self._next_due(name, preset, sight.at_ms)
         if sight.closed or before != preset.alerts:
             self.changed_presets.add(name)
 
-    def _close(self, preset: Preset, at_ms: int) -> Sight:
-        closed, windows, window_of = preset.close_pane(at_ms), preset.windows, self.policy.window_of
+    def _is_inhibited(self, name: str, rule: BaseRule) -> bool:
+        alerts = self.presets[name].alerts
+        return any(
+            other.inhibits(rule) and alerts.get(other.name, QUIET).phase is Phase.FIRING
+            for other in self.policy.inhibiting(name)
+        )
+
+    def _close(self, name: str, preset: Preset, at_ms: int) -> Sight:
+        closed, hours = preset.close_pane(at_ms), preset.hours
+        settled = hours.close(at_ms - preset.pane_ms, at_ms, closed)
+        self.changed_days.update((name, day_of(hour_ms)) for hour_ms in settled)
         return Sight(
             at_ms,
             preset.pane_ms,
             closed,
-            lambda rule: windows.sums[window_of[rule.name]],
-            lambda start_ms: preset.decided_between(start_ms, at_ms),
+            self._sums(preset),
+            lambda start_ms: preset.counts_since(start_ms, at_ms),
             preset.recency,
             preset.last_job_ms,
+            hours.since,
+            hours.first_since,
+            preset.shifts,
         )
+
+    def _sums(self, preset: Preset) -> Callable[[BaseRule, int], Sum]:
+        counted_of, sums, hours = self.policy.counted_of, preset.windows.sums, preset.hours
+
+        def sum_over(rule: BaseRule, length_ms: int) -> Sum:
+            key = WindowKey(length_ms, counted_of[rule.name])
+            return sums[key] if length_ms <= FINE_MS else hours.sum_over(key)
+
+        return sum_over
+
+    def _fold(self, name: str, preset: Preset, sight: Sight) -> None:
+        for rule, _, counted in self.policy.watched_by(name) if sight.closed else ():
+            if isinstance(rule, ShiftRule):
+                preset.shifts[rule.name] = advance(rule, preset.shifts.get(rule.name), sight, counted)
 
     def _observe(self, name: str, watched: Watched, signal: Signal, sight: Sight) -> Iterator[AlertEvent]:
         preset, rule = self.presets[name], watched.rule
@@ -179,6 +216,8 @@ class Board:
         due = [preset.ahead[0] + pane_ms] if preset.ahead else []
         if not preset.windows.is_empty() or self._has_waiting(name, preset):
             due.append(at_ms + pane_ms)
+        if preset.hours.is_waiting():
+            due.append(next_boundary(preset.hours.hour_ms + HOUR_MS, pane_ms))
         if preset.last_job_ms >= 0:
             silences = self.policy.silences_for(name)
             due += [next_boundary(preset.last_job_ms + after_ms, pane_ms) for after_ms in silences]
@@ -204,29 +243,33 @@ class Board:
         for name, preset in list(self.presets.items()):
             expired = preset.expire(self.oldest_retained())
             self.changed_blocks.update((name, self.policy.block_of(start)) for start in expired)
+            forgotten = preset.hours.expire(pane_start(self.tick_ms, HOUR_MS) - preset.hours.span_ms)
+            self.changed_days.update((name, day_of(hour_ms)) for hour_ms in forgotten)
             if self._is_gone(name, preset, self.tick_ms):
                 del self.presets[name]
                 self.changed_presets.add(name)
 
     def _is_gone(self, name: str, preset: Preset, clock_ms: int) -> bool:
-        idle = preset.due_ms is None and not preset.panes and not preset.has_open_alert()
+        kept = preset.panes or preset.hours.past
+        idle = preset.due_ms is None and not kept and not preset.has_open_alert()
         return idle and name != ALL_PRESETS and preset.last_job_ms < clock_ms - FORGET_AFTER_MS
 
     def has_changed(self) -> bool:
         """Tell whether rows are to be written; what was just forgotten is, too."""
-        return bool(self.changed_blocks or self.changed_presets)
+        return bool(self.changed_blocks or self.changed_days or self.changed_presets)
 
     def change_all(self) -> None:
         """Have every row written again."""
         self.changed_presets.update(self.presets)
         for name, preset in self.presets.items():
             self.changed_blocks.update((name, self.policy.block_of(start)) for start in preset.panes)
+            self.changed_days.update((name, day_of(hour_ms)) for hour_ms in preset.hours.past)
 
     def preset(self, name: str) -> Preset:
         """Return a preset's state, new if there was none."""
         if name not in self.presets:
             preset = Preset(self.policy.pane_ms, max(1, self.policy.rules.max_consecutive))
-            preset.open_windows(self.policy.windows_for(name))
+            preset.open_windows(self.policy.windows_for(name), self.policy.hours_for(name))
             self.presets[name] = preset
         return self.presets[name]
 
@@ -236,5 +279,5 @@ class Board:
         for name, preset in self.presets.items():
             preset.catch_up(self.tick_ms)
             preset.ahead = sorted(start for start in preset.panes if start >= (preset.decided_to_ms or 0))
-            preset.open_windows(self.policy.windows_for(name))
+            preset.open_windows(self.policy.windows_for(name), self.policy.hours_for(name))
             preset.due_ms = self._next_due(name, preset, preset.decided_to_ms or 0)

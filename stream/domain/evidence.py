@@ -12,12 +12,12 @@ from hashlib import blake2b
 from schemas.alert import AlertEvent
 from schemas.times import format_time
 from stream.domain.alerting import Trigger
-from stream.domain.annotations import Value, render
+from stream.domain.annotations import DETAILS, Value, render
 from stream.domain.causes import Party
-from stream.domain.conditions import Counted, Counts, Finding, Sum, sum_counts
 from stream.domain.duration import format_duration
 from stream.domain.rates import wilson
 from stream.domain.rules import Rule
+from stream.domain.sight import Counted, Counts, Finding, Sum, sum_counts
 from stream.domain.tally import ALL_PRESETS
 
 WHOLE_TOPIC = "*"
@@ -166,5 +166,7 @@ def annotate(change: Change, jobs: Sum, rates: Rated) -> dict[str, str]:
         "window_end": format_time(change.at_ms),
         "at": format_time(change.at_ms),
         "started_at": format_time(change.started_at_ms),
+        **DETAILS,
+        **change.finding.details,
     }
     return {name: render(template, values) for name, template in change.rule.annotations.items()}

@@ -10,9 +10,11 @@ from heapq import heappop, heappush
 
 from schemas.alert import AlertEvent
 from stream.domain.alerting import Alert, Phase
-from stream.domain.conditions import Counted
-from stream.domain.panes import HOUR_MS, next_boundary
+from stream.domain.hours import Hours
+from stream.domain.panes import HOUR_MS, next_boundary, pane_start
 from stream.domain.recency import Recency
+from stream.domain.rule_fields import FINE_MS
+from stream.domain.sight import Counted, Shift
 from stream.domain.tally import Cell, FailedJob, Tally, add_counts, merged
 from stream.domain.windows import WindowKey, Windows
 
@@ -40,10 +42,13 @@ class Preset:
     errors_kept: int
     panes: dict[int, dict[int, Stamped]] = field(default_factory=dict)
     windows: Windows = field(default_factory=Windows)
+    hours: Hours = field(default_factory=Hours)
     alerts: dict[str, Alert] = field(default_factory=dict)
     recency: Recency = field(default_factory=Recency)
     fired: dict[str, AlertEvent] = field(default_factory=dict)
     """What was said when each alert that is firing now fired, by rule."""
+    shifts: dict[str, Shift] = field(default_factory=dict)
+    """How far it has moved from its baseline, by rule."""
     ahead: list[int] = field(default_factory=list)
     """Starts of panes that have not closed yet, as a heap."""
     last_job_ms: int = -1
@@ -85,9 +90,11 @@ class Preset:
                 add_counts(total, stamped.tally.seen)
         return total
 
-    def open_windows(self, keys: Iterable[WindowKey]) -> None:
-        """Derive the rolling windows, as they stood when this preset was last decided on, from its panes."""
-        self.windows.open(keys, {start: self.decided_in(start) for start in self.panes}, self.decided_to_ms)
+    def open_windows(self, keys: Iterable[WindowKey], hours_ms: int) -> None:
+        """Derive the rolling windows, as they stood when this preset was last decided on, from its panes and hours."""
+        panes, known = {start: self.decided_in(start) for start in self.panes}, tuple(keys)
+        self.windows.open((key for key in known if key.length_ms <= FINE_MS), panes, self.decided_to_ms)
+        self.hours.open((key for key in known if key.length_ms > FINE_MS), hours_ms, panes, self.decided_to_ms)
 
     def decided_in(self, start_ms: int) -> dict[Cell, int]:
         """Return the jobs of a pane that rules may use."""
@@ -103,7 +110,7 @@ class Preset:
         self.windows.close(start_ms, closed)
         if closed and self.last_job_ms < start_ms - FORGET_AFTER_MS:
             # Whether memory was tidied in between must not matter.
-            self.recency = Recency()
+            self.recency, self.shifts = Recency(), {}
         for stamped in self.panes.get(start_ms, {}).values():
             self.recency.merge(stamped.tally.recency, self.errors_kept)
             self.last_job_ms = max(self.last_job_ms, stamped.tally.last_decided_ms)
@@ -117,6 +124,16 @@ class Preset:
         total: dict[Cell, int] = {}
         for start in self._starts_between(start_ms, end_ms):
             add_counts(total, self.decided_in(start))
+        return total
+
+    def counts_since(self, start_ms: int, at_ms: int) -> dict[Cell, int]:
+        """Return the jobs that rules may use up to a tick; from the whole hour of an instant that is long ago."""
+        if at_ms - start_ms <= FINE_MS:
+            return self.decided_between(start_ms, at_ms)
+        # A row of hours may be newer than the tick, and is not asked for those that had not passed by then.
+        hour_ms = pane_start(at_ms, HOUR_MS)
+        total = self.hours.counts_between(start_ms, hour_ms)
+        add_counts(total, self.decided_between(hour_ms, at_ms))
         return total
 
     def expire(self, oldest_ms: int) -> list[int]:

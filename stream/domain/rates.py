@@ -26,6 +26,12 @@ def wilson(errors: int, total: int, confidence: float = SHOWN_CONFIDENCE) -> tup
     return (max(0.0, min(rate, centre - reach)), min(1.0, max(rate, centre + reach)))
 
 
+def is_above(limit: float, errors: int, total: int, confidence: float) -> bool:
+    """Tell whether a rate is above a limit and, at a confidence, no accident of few jobs; 0 asks for the rate alone."""
+    # The bound lies below the rate, so that it is only worth computing where the rate itself is too high.
+    return bool(total) and errors / total > limit and (not confidence or wilson(errors, total, confidence)[0] > limit)
+
+
 @lru_cache(maxsize=64)
 def _z(confidence: float) -> float:
     return NormalDist().inv_cdf((1 + confidence) / 2)

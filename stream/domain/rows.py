@@ -3,7 +3,8 @@
 Law: a board restored from its rows decides as the board they were taken from. Rows may be newer than the clock's row
 but never older: a preset's row carries the tick it was decided to, and tallies merge by offset.
 
-Table `rates` holds one row per preset and block of panes; table `alerts` one per preset, and one for the clock.
+Table `rates` holds one row per preset and block of panes, and one per preset and day of hours; table `alerts` one per
+preset, and one for the clock.
 """
 
 import json
@@ -16,9 +17,13 @@ from schemas.alert import AlertEvent
 from stream.domain.alerting import Alert
 from stream.domain.clocks import Clocks, Waiting
 from stream.domain.deciding import Board
+from stream.domain.hours import DAY_MS
 from stream.domain.packing import PackedPane, pack, unpack
+from stream.domain.panes import HOUR_MS
 from stream.domain.preset import Preset, Stamped
 from stream.domain.recency import Recency
+from stream.domain.sight import Shift
+from stream.domain.tally import Cell
 from stream.domain.watching import BLOCK_PANES, DecidingPolicy
 
 CLOCK_KEY = b"clock"
@@ -45,6 +50,19 @@ class BlockRow(msgspec.Struct, frozen=True):
     panes: tuple[StampedPane, ...]
 
 
+class SettledHour(msgspec.Struct, frozen=True):
+    """The jobs of one hour of a preset."""
+
+    start_ms: int
+    counts: tuple[tuple[Cell, int], ...]
+
+
+class DayRow(msgspec.Struct, frozen=True):
+    """The settled hours of a preset that start on one day."""
+
+    hours: tuple[SettledHour, ...]
+
+
 class PresetRow(_Row):
     """What a preset's rules remember between ticks."""
 
@@ -53,6 +71,7 @@ class PresetRow(_Row):
     alerts: dict[str, Alert]
     recency: Recency
     fired: dict[str, AlertEvent] = {}
+    shifts: dict[str, Shift] = {}
 
 
 FORMAT = 1
@@ -85,6 +104,20 @@ def block_key(preset: str, block_ms: int) -> bytes:
     return json.dumps([preset, block_ms], ensure_ascii=False, separators=(",", ":")).encode()
 
 
+def day_key(preset: str, day_ms: int) -> bytes:
+    """Return the key of a day of a preset's hours."""
+    return json.dumps([preset, day_ms, "hours"], ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def day_row(board: Board, name: str, day_ms: int) -> bytes | None:
+    """Return the hours of a preset's day, or None once nothing is left of it."""
+    preset = board.presets.get(name)
+    past = preset.hours.past if preset else {}
+    starts = [start for start in range(day_ms, day_ms + DAY_MS, HOUR_MS) if start in past]
+    hours = tuple(SettledHour(start, tuple(sorted(past[start].items()))) for start in starts)
+    return msgspec.json.encode(DayRow(hours)) if hours else None
+
+
 def preset_key(preset: str) -> bytes:
     """Return the key of a preset's row."""
     return PRESET_PREFIX + preset.encode()
@@ -113,6 +146,7 @@ def preset_row(preset: Preset | None) -> bytes | None:
         alerts=preset.alerts,
         recency=preset.recency,
         fired=preset.fired,
+        shifts=preset.shifts,
     )
     return row.model_dump_json().encode()
 
@@ -141,7 +175,11 @@ def restore(policy: DecidingPolicy, watches_topic: bool, rates: Rows, alerts: Ro
             if key.startswith(PRESET_PREFIX):
                 _restore_preset(board, key.removeprefix(PRESET_PREFIX).decode(), PresetRow.model_validate_json(value))
         for key, value in rates.items():
-            _restore_block(board, json.loads(key)[0], msgspec.json.decode(value, type=BlockRow))
+            name, _, *of_hours = json.loads(key)
+            if of_hours:
+                _restore_day(board, name, msgspec.json.decode(value, type=DayRow))
+            else:
+                _restore_block(board, name, msgspec.json.decode(value, type=BlockRow))
     except (msgspec.MsgspecError, ValidationError, ValueError, TypeError, LookupError) as error:
         raise Unreadable(f"a row of the rates or alerts table cannot be read: {error}") from error
     if clock is not None:
@@ -168,6 +206,12 @@ def _restore_preset(board: Board, name: str, row: PresetRow) -> None:
     preset = board.preset(name)
     preset.decided_to_ms, preset.last_job_ms = row.decided_to_ms, row.last_job_ms
     preset.alerts, preset.recency, preset.fired = dict(row.alerts), row.recency, dict(row.fired)
+    preset.shifts = dict(row.shifts)
+
+
+def _restore_day(board: Board, name: str, row: DayRow) -> None:
+    past = board.preset(name).hours.past
+    past.update((hour.start_ms, dict(hour.counts)) for hour in row.hours)
 
 
 def _restore_block(board: Board, name: str, row: BlockRow) -> None:

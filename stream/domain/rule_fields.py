@@ -9,10 +9,14 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationInfo
 
 from stream.domain.duration import DurationMs, format_duration, parse_duration
+from stream.domain.panes import HOUR_MS
 from stream.domain.reasons import Party
 
 LONGEST_SPAN_MS = parse_duration("30d")
 """The longest a rule may look back: a preset without jobs for that long is forgotten."""
+
+FINE_MS = 24 * HOUR_MS
+"""The longest window that is summed pane by pane. One that is longer is whole hours, and the hour that is running."""
 
 
 class Frozen(BaseModel):
@@ -30,6 +34,13 @@ def _check_span(value: int, info: ValidationInfo) -> int:
         near = " or ".join(format_duration(ms) for ms in (below, below + pane_ms) if ms)
         got = f"got {format_duration(value)}, nearest {near}"
         raise ValueError(f"must be a multiple of the pane, {format_duration(pane_ms)}: {got}")
+    return value
+
+
+def _check_long_span(value: int, info: ValidationInfo) -> int:
+    value = _check_span(value, info)
+    if value > FINE_MS and value % HOUR_MS:
+        raise ValueError(f"must be a whole number of hours, as it is above {format_duration(FINE_MS)}")
     return value
 
 
@@ -55,6 +66,9 @@ Texts = Annotated[tuple[Text, ...], Field(strict=False)]
 
 SpanMs = Annotated[DurationMs, AfterValidator(_check_span)]
 """A stretch of event time that is counted in panes, in milliseconds."""
+
+LongSpanMs = Annotated[DurationMs, AfterValidator(_check_long_span)]
+"""One that may be longer than panes are kept, and is summed by the hour then."""
 
 OnNoData = Annotated[
     Literal["hold", "resolve"] | int, BeforeValidator(_read_no_data), PlainSerializer(_write_no_data, return_type=str)

@@ -4,65 +4,20 @@ Law: a rule that exists can be evaluated, so nothing downstream checks a bound a
 durations are milliseconds here and text there.
 """
 
-import hashlib
-import json
-from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from stream.domain.annotations import Template
+from stream.domain.burn_rate_rule import BurnRateRule
 from stream.domain.duration import DurationMs
-from stream.domain.rule_fields import Frozen, OnNoData, PartyName, Severity, Slug, SpanMs, Texts
+from stream.domain.rule_base import BaseRule, ErrorRule
+from stream.domain.rule_fields import FINE_MS, Frozen, LongSpanMs, SpanMs
+from stream.domain.shift_rule import ShiftRule
 from stream.domain.user_reasons import UserReason
 
 MOST_CONSECUTIVE = 100
 """The longest run a rule may ask for: so many of its newest error times a tally keeps per pane, to order a run by."""
-
-
-class _Rule(Frozen):
-    name: Slug
-    presets: Texts = ("*",)
-    severity: Severity = "critical"
-    labels: dict[str, str] = Field(default_factory=dict)
-    annotations: dict[str, Template] = Field(default_factory=dict)
-    for_ms: DurationMs = Field(0, alias="for")
-    keep_firing_for_ms: DurationMs = Field(0, alias="keep_firing_for")
-
-    def __hash__(self) -> int:
-        # Labels and annotations are dicts; equal rules have equal names, and names are unique in a rule set.
-        return hash(self.name)
-
-    @property
-    def fingerprint(self) -> str:
-        """A hash of what decides when this rule fires for a preset; wording, routing and globs leave it unchanged."""
-        meaning = self.model_dump(by_alias=True, exclude={"presets", "severity", "labels", "annotations"})
-        return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()[:16]
-
-    def watches(self, preset: str) -> bool:
-        """Tell whether one of the globs matches a preset, case and all."""
-        return any(fnmatchcase(preset, glob) for glob in self.presets)
-
-
-class _ErrorRule(_Rule):
-    on_no_data: OnNoData = "hold"
-    parties: Annotated[tuple[PartyName, ...], Field(strict=False)] = ()
-    reasons: Texts = ()
-
-    @field_validator("presets")
-    @classmethod
-    def _watches_presets(cls, presets: tuple[str, ...]) -> tuple[str, ...]:
-        if not presets:
-            raise ValueError('must not be empty, which is for silence rules: ["*"] watches every preset')
-        return presets
-
-    @field_validator("reasons")
-    @classmethod
-    def _filters_once(cls, reasons: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        if reasons and info.data.get("parties"):
-            raise ValueError("cannot be used with parties: a reason already belongs to one party, so keep one of them")
-        return reasons
 
 
 def _four_fifths(given: dict[str, Any]) -> float:
@@ -71,11 +26,11 @@ def _four_fifths(given: dict[str, Any]) -> float:
     return round(error_rate * 0.8, 12)  # plain 0.10 * 0.8 is 0.08000000000000002
 
 
-class ThresholdRule(_ErrorRule):
+class ThresholdRule(ErrorRule):
     """Fires when a window's error rate is above `error_rate` and, at `confidence`, no accident of few jobs."""
 
     kind: Literal["threshold"] = "threshold"
-    window_ms: SpanMs = Field("5m", alias="window", validate_default=True)
+    window_ms: LongSpanMs = Field("5m", alias="window", validate_default=True)
     error_rate: float = Field(0.10, gt=0, lt=1)
     min_jobs: int = Field(20, ge=1)
     confidence: float = Field(0.95, ge=0, lt=1)
@@ -90,15 +45,20 @@ class ThresholdRule(_ErrorRule):
             raise ValueError(f"must not be above error_rate ({error_rate:g}), got {share:g}")
         return share
 
+    @property
+    def windows(self) -> tuple[int, ...]:
+        """Its window."""
+        return (self.window_ms,)
 
-class ConsecutiveRule(_ErrorRule):
+
+class ConsecutiveRule(ErrorRule):
     """Fires once a preset's newest `errors` jobs have all failed, however far apart they are."""
 
     kind: Literal["consecutive"] = "consecutive"
     errors: int = Field(5, ge=1, le=MOST_CONSECUTIVE)
 
 
-class SilenceRule(_Rule):
+class SilenceRule(BaseRule):
     """Fires when no job has ended for `after_ms`: in a preset or, with no presets, in the whole topic."""
 
     kind: Literal["silence"] = "silence"
@@ -106,7 +66,7 @@ class SilenceRule(_Rule):
     on_no_data: Literal["hold"] = "hold"
 
 
-Rule = ThresholdRule | ConsecutiveRule | SilenceRule
+Rule = ThresholdRule | BurnRateRule | ShiftRule | ConsecutiveRule | SilenceRule
 AnyRule = Annotated[Rule, Field(discriminator="kind")]
 
 
@@ -124,19 +84,24 @@ class RuleSet(Frozen):
         return rules
 
     @cached_property
+    def with_variants(self) -> tuple[Rule, ...]:
+        """Every rule, each followed by what its overrides make of it."""
+        return tuple(each for rule in self.rules for each in (rule, *rule.variants))
+
+    @cached_property
     def windows(self) -> tuple[int, ...]:
         """The distinct windows that rules sum over, in milliseconds, shortest first."""
-        return tuple(sorted({rule.window_ms for rule in self.rules if isinstance(rule, ThresholdRule)}))
+        return tuple(sorted({length for rule in self.with_variants for length in rule.windows}))
 
     @property
     def longest_window_ms(self) -> int:
-        """How far back counts are needed; 0 when no rule sums over a window."""
-        return max(self.windows, default=0)
+        """How far back panes are needed; 0 when no rule sums over a window."""
+        return max((min(FINE_MS, rule.looks_back_ms) for rule in self.with_variants), default=0)
 
     @cached_property
     def max_consecutive(self) -> int:
         """The longest run of errors any rule asks for; 0 when none does."""
-        return max((rule.errors for rule in self.rules if isinstance(rule, ConsecutiveRule)), default=0)
+        return max((rule.errors for rule in self.with_variants if isinstance(rule, ConsecutiveRule)), default=0)
 
     @cached_property
     def whole_topic(self) -> tuple[Rule, ...]:
@@ -145,4 +110,4 @@ class RuleSet(Frozen):
 
     def matching(self, preset: str) -> tuple[Rule, ...]:
         """Return the rules that watch a preset, in the file's order; costs a match per glob, so keep the answer."""
-        return tuple(rule for rule in self.rules if rule.watches(preset))
+        return tuple(rule.for_preset(preset) for rule in self.rules if rule.watches(preset))

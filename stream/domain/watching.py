@@ -9,9 +9,11 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from stream.domain.causes import Party
-from stream.domain.conditions import CONDITIONS, Condition, Counted
+from stream.domain.conditions import CONDITIONS
 from stream.domain.panes import HOUR_MS, pane_start
-from stream.domain.rules import Rule, RuleSet, SilenceRule, ThresholdRule
+from stream.domain.rule_fields import FINE_MS
+from stream.domain.rules import Rule, RuleSet, SilenceRule
+from stream.domain.sight import Condition, Counted
 from stream.domain.tally import ALL_PRESETS
 from stream.domain.windows import WindowKey
 
@@ -43,38 +45,46 @@ class DecidingPolicy:
     sources: int
     pane_ms: int = 10_000
     retention_ms: int = 24 * HOUR_MS
-    window_of: dict[str, WindowKey] = field(init=False, repr=False, compare=False)
-    """The window of each rule that has one, by the rule's name."""
+    counted_of: dict[str, Counted] = field(init=False, repr=False, compare=False)
+    """What each rule counts as an error, by the rule's name."""
 
     def __post_init__(self) -> None:
         # Presets are bounded, and the cache more so.
         object.__setattr__(self, "watched_by", lru_cache(maxsize=4096)(self.watched_by))
         object.__setattr__(self, "silences_for", lru_cache(maxsize=4096)(self.silences_for))
+        object.__setattr__(self, "inhibiting", lru_cache(maxsize=4096)(self.inhibiting))
         object.__setattr__(self, "_counted", lru_cache(maxsize=1024)(self._counted))
-        windows = {rule.name: self._window(rule) for rule in self.rules.rules if isinstance(rule, ThresholdRule)}
-        object.__setattr__(self, "window_of", windows)
-
-    def _window(self, rule: ThresholdRule) -> WindowKey:
-        return WindowKey(rule.window_ms, self.counted_by(rule))
+        object.__setattr__(self, "counted_of", {rule.name: self.counted_by(rule) for rule in self.rules.rules})
 
     def block_of(self, start_ms: int) -> int:
         """Return the start of the block of panes that is stored as one row, in epoch milliseconds."""
         return pane_start(start_ms, BLOCK_PANES * self.pane_ms)
 
     def rules_for(self, preset: str) -> tuple[Rule, ...]:
-        """Return the rules that watch a preset, or the topic as a whole, by name: the order of events at one tick."""
+        """Return the rules that watch a preset, or the topic as a whole, in the order of events at one tick."""
         rules = self.rules.whole_topic if preset == ALL_PRESETS else self.rules.matching(preset)
-        return tuple(sorted(rules, key=lambda rule: rule.name))
+        # Those that inhibit come first, so that what they inhibit says nothing at the same tick.
+        return tuple(sorted(rules, key=lambda rule: (not rule.inhibit, rule.name)))
 
     def watched_by(self, preset: str) -> tuple[Watched, ...]:
         """Return the rules that watch a preset, in that order, with all that evaluating them takes."""
         rules = self.rules_for(preset)
         return tuple(Watched(rule, CONDITIONS[type(rule)], self.counted_by(rule)) for rule in rules)
 
+    def inhibiting(self, preset: str) -> tuple[Rule, ...]:
+        """Return the rules that watch a preset and inhibit others."""
+        return tuple(watched.rule for watched in self.watched_by(preset) if watched.rule.inhibit)
+
     def windows_for(self, preset: str) -> tuple[WindowKey, ...]:
         """Return the windows that a preset's rules sum over."""
-        names = (watched.rule.name for watched in self.watched_by(preset))
-        return tuple(dict.fromkeys(self.window_of[name] for name in names if name in self.window_of))
+        watched = self.watched_by(preset)
+        keys = (WindowKey(length_ms, counted) for rule, _, counted in watched for length_ms in rule.windows)
+        return tuple(dict.fromkeys(keys))
+
+    def hours_for(self, preset: str) -> int:
+        """Return how far back a preset's jobs are needed by the hour, in milliseconds; 0 if panes reach far enough."""
+        reach = (watched.rule.looks_back_ms for watched in self.watched_by(preset))
+        return max((length_ms for length_ms in reach if length_ms > FINE_MS), default=0)
 
     def silences_for(self, preset: str) -> tuple[int, ...]:
         """Return how long a preset may be silent before each rule that minds, in milliseconds."""

@@ -9,9 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from stream.domain.conditions import Counted, Counts, Sum, sum_counts
-
-NOTHING = Sum(0, 0)
+from stream.domain.sight import NOTHING, Counted, Counts, Sum, sum_counts
 
 
 class WindowKey(NamedTuple):

@@ -11,7 +11,9 @@ from jsonschema import Draft202012Validator
 from schemas.asyncapi import Topics, asyncapi
 from schemas.export import json_schemas
 from stream.cli.check import condition
+from stream.domain.burn_rate_rule import BurnRateRule
 from stream.domain.rules import ConsecutiveRule, Rule, SilenceRule, ThresholdRule
+from stream.domain.shift_rule import ShiftRule
 from stream.rules_file import default_rules_path
 from tests.cli.commands import run
 
@@ -62,6 +64,18 @@ def test_without_a_file_the_rules_that_apply_are_checked(tmp_path: Path, source:
         (
             ThresholdRule.model_validate({"name": "a", "confidence": 0, "for": "1m", "window": "1h"}),
             "errors above 10.0% in 1h of at least 20 jobs, for 1m",
+        ),
+        (
+            BurnRateRule.model_validate({"name": "a", "period": "30d", "objective": 0.999, "confidence": 0}),
+            "errors above 0.0144 in 1h and 5m (burn rate 14.4) or 0.006 in 6h and 30m (burn rate 6)",
+        ),
+        (
+            ShiftRule.model_validate({"name": "a"}),
+            "errors have risen from what is usual to 0.1 or so; by mistake once in 90d",
+        ),
+        (
+            ShiftRule.model_validate({"name": "a", "baseline": 0.02, "parties": ["daily"], "for": "1m"}),
+            "errors (daily only) have risen from 0.02 to 0.1 or so; by mistake once in 90d, for 1m",
         ),
     ],
 )

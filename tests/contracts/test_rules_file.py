@@ -11,6 +11,9 @@ from stream.rules_file import Fault, load, read
 
 PANE_MS = 10_000
 SOUND = '[[rule]]\nname = "a"\nkind = "threshold"\n'
+BURN = '[[rule]]\nname = "a"\nkind = "burn_rate"\n'
+SHIFT = '[[rule]]\nname = "a"\nkind = "shift"\n'
+OVERRIDE = SOUND + "[[rule.overrides]]\npresets = ['nightly-*']\n"
 REASON = SOUND + '[[reason]]\nname = "mine"\nparty = "daily"\n'
 
 
@@ -37,16 +40,78 @@ def faults(text: str) -> list[str]:
             "1: unknown key or table 'pane': a rules file holds [[rule]] and [[reason]] tables only",
         ),
         ('[[rule]]\nname = "a"\nkind = "treshold"\n', "1: unknown kind 'treshold': did you mean 'threshold'?"),
-        ('[[rule]]\nname = "a"\nkind = 3\n', "1: unknown kind 3: use threshold, consecutive or silence"),
         (
-            '[[rule]]\nname = "a"\nkind = "burn_rate"\n',
-            "1: kind 'burn_rate' is not available in this version; use threshold, consecutive or silence",
+            '[[rule]]\nname = "a"\nkind = 3\n',
+            "1: unknown kind 3: use threshold, burn_rate, shift, consecutive or silence",
         ),
-        ('[[rule]]\nname = "a"\n', "1: this rule has no kind: use threshold, consecutive or silence"),
+        ('[[rule]]\nname = "a"\n', "1: this rule has no kind: use threshold, burn_rate, shift, consecutive or silence"),
         ('\n[[rule]]\nkind = "silence"\n', "2: this rule has no name"),
         (
             "[[rule]]\nname = 'A b'\nkind = 'silence'\n",
             "2: name must be 1 to 64 lower-case letters, digits, '-', '_' or '.', got \"A b\"",
+        ),
+        (BURN + "objective = 99\n", "4: objective must be below 1, got 99: did you mean 0.99?"),
+        (BURN + "pairs = []\n", "4: pairs must not be empty: leave it out for those of Google's workbook"),
+        (BURN + "pairs = [{ long = '1h' }]\n", "4: this rule has no pairs[0].budget"),
+        (
+            BURN + "pairs = [{ long = '1h', shrt = '5m', budget = 0.02 }]\n",
+            "4: unknown key 'shrt' in pairs[0]: did you mean 'short'?",
+        ),
+        (
+            BURN + "pairs = [{ long = '1h', burn = 14.4, budget = 0.02 }]\n",
+            "4: unknown key 'burn' in pairs[0]; known here are long, short, budget",
+        ),
+        (
+            BURN + "[[rule.pairs]]\nlong = '1h'\nshort = '1h'\nbudget = 0.02\n",
+            "4: pairs[0] must have a short window below its long one, 1h",
+        ),
+        (
+            BURN + "pairs = [{ long = '1m', budget = 0.0001 }]\n",
+            "4: pairs[0].short must be a multiple of the pane, 10s: got 5s, nearest 10s",
+        ),
+        (
+            BURN + "pairs = [{ long = '36h30m', budget = 0.1 }]\n",
+            "4: pairs[0].long must be a whole number of hours, as it is above 1d",
+        ),
+        (
+            BURN + "objective = 0.9\n",
+            "1: this rule can never fire by pairs[0]: 0.02 of the budget in 1h is an error rate of 134%: give less",
+        ),
+        (BURN + "error_rate = 0.1\n", "4: key 'error_rate' is for threshold rules, and this is a burn_rate rule"),
+        (SHIFT + "baseline = 'lern'\n", "4: baseline must be a rate such as 0.02, or 'learn', got 'lern'"),
+        (SHIFT + "baseline = 2\n", "4: baseline must be above 0 and below 1, got 2: did you mean 0.02?"),
+        (SHIFT + "baseline = true\n", "4: baseline must be a rate such as 0.02, or 'learn', got True"),
+        (
+            SHIFT + "baseline = 0.1\n",
+            "1: this rule cannot tell detect (0.1) from baseline (0.1): it must be 0.125 or more",
+        ),
+        (
+            SHIFT + "false_alarms = '90d'\n",
+            "4: false_alarms must be a number of alarms per duration, as in \"1 per 90d\", got '90d'",
+        ),
+        (
+            SHIFT + "false_alarms = '1 per 90 days'\n",
+            "4: false_alarms must be a number of alarms per duration, as in \"1 per 90d\", got '1 per 90 days'",
+        ),
+        (
+            SHIFT + "false_alarms = '9 per 1h'\n",
+            "4: false_alarms must be between 1 per 1h and 1 per 3650d, got '9 per 1h'",
+        ),
+        (SOUND + "inhibit = 1\n", "4: inhibit must be true or false, got 1"),
+        (SOUND + "[[rule.overrides]]\nerror_rate = 0.3\n", "4: this rule has no overrides[0].presets"),
+        (OVERRIDE + "error_rate = 3\n", "6: overrides[0]: error_rate must be below 1, got 3: did you mean 0.03?"),
+        (OVERRIDE + "eror_rate = 0.3\n", "6: overrides[0]: unknown key 'eror_rate': did you mean 'error_rate'?"),
+        (
+            OVERRIDE + "window = '15s'\n",
+            "6: overrides[0]: window must be a multiple of the pane, 10s: got 15s, nearest 10s or 20s",
+        ),
+        (
+            OVERRIDE + "parties = ['daily']\n",
+            "4: overrides[0] cannot change parties: write a rule of its own for these presets",
+        ),
+        (
+            SHIFT + "baseline = 0.02\n[[rule.overrides]]\npresets = ['a']\nbaseline = 0.2\n",
+            "5: overrides[0]: this rule cannot tell detect (0.1) from baseline (0.2): it must be 0.25 or more",
         ),
         (SOUND + SOUND, "5: name 'a' is taken by the rule at line 2: names are unique"),
         (SOUND + 'window = "15s"\n', "4: window must be a multiple of the pane, 10s: got 15s, nearest 10s or 20s"),

@@ -17,9 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.domain.alerting import Alert, IllegalTransition, Phase, Reading, Signal, Trigger, move, observe
-from stream.domain.conditions import CONDITIONS, Sight, Sum
+from stream.domain.conditions import CONDITIONS
 from stream.domain.recency import Recency
+from stream.domain.rule_base import BaseRule
 from stream.domain.rules import ThresholdRule
+from stream.domain.sight import Sight, Sum
 
 TICK_MS = 10_000
 SEEN = {
@@ -232,7 +234,10 @@ BANDED = ThresholdRule.model_validate(
 
 
 def sight(jobs: Sum) -> Sight:
-    return Sight(0, TICK_MS, {}, lambda rule: jobs, lambda start_ms: {}, Recency(), 0)
+    def sum_over(rule: BaseRule, length_ms: int) -> Sum:
+        return jobs
+
+    return Sight(0, TICK_MS, {}, sum_over, lambda start_ms: {}, Recency(), 0)
 
 
 def test_a_rate_between_resolve_below_and_error_rate_neither_fires_nor_resolves() -> None:

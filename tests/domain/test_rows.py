@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from stream.domain import queries, rows
 from stream.domain.deciding import Board
+from stream.domain.hours import day_of
 from stream.domain.packing import PackedTally
 from stream.domain.rules import RuleSet
 from tests.laws.crashes import Counter, Decider
@@ -48,6 +49,8 @@ def all_rows(board: Board, position: int) -> Tables:
     """Return both tables as they are when every row of a board has been written."""
     blocks = {(name, board.policy.block_of(start)) for name, preset in board.presets.items() for start in preset.panes}
     rates = {rows.block_key(*block): rows.block_row(board, *block) or b"" for block in blocks}
+    days = {(name, day_of(hour)) for name, preset in board.presets.items() for hour in preset.hours.past}
+    rates |= {rows.day_key(*day): rows.day_row(board, *day) or b"" for day in days}
     alerts = {rows.preset_key(name): rows.preset_row(preset) or b"" for name, preset in board.presets.items()}
     return rates, alerts | {rows.CLOCK_KEY: rows.clock_row(board, position)}
 

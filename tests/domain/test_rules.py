@@ -7,9 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from stream.domain.causes import Causes
 from stream.domain.duration import parse_duration
 from stream.domain.rules import AnyRule, ConsecutiveRule, Rule, RuleSet, SilenceRule, ThresholdRule
+from stream.domain.shift_rule import ShiftRule
+from stream.domain.watching import DecidingPolicy
 
+DAY_MS = 86_400_000
 RULE: TypeAdapter[Rule] = TypeAdapter(AnyRule)
 
 
@@ -81,7 +85,12 @@ def test_without_data_an_alert_holds_resolves_or_waits(text: str, policy: str | 
         {"kind": "silence", "after": "0s"},
         {"kind": "silence", "on_no_data": "resolve"},
         {"kind": "silence", "parties": ["daily"]},
-        {"kind": "burn_rate"},
+        {"kind": "burn_rate", "objective": 1.0},
+        {"kind": "burn_rate", "period": "12h", "pairs": [{"long": "24h", "budget": 0.1}]},
+        {"kind": "burn_rate", "pairs": [{"long": "7d", "short": "2d", "budget": 0.1}]},
+        {"kind": "burn_rate", "presets": []},
+        {"kind": "shift", "baseline": 0.02, "detect": 0.02},
+        {"kind": "shift", "false_alarms": 1},
         {"name": ""},
         {"name": "Upper"},
         {"name": "a" * 65},
@@ -106,7 +115,7 @@ def test_what_is_counted_in_panes_is_a_whole_number_of_them(pane: str, keys: dic
         RULE.validate_python({"name": "a"} | keys, context={"pane_ms": parse_duration(pane)})
 
 
-@pytest.mark.parametrize("kind", ["threshold", "consecutive", "silence"])
+@pytest.mark.parametrize("kind", ["threshold", "burn_rate", "shift", "consecutive", "silence"])
 def test_a_rule_reads_back_from_what_it_is_written_as(kind: str) -> None:
     made = RULE.validate_python({"name": "a", "kind": kind, "for": "90s", "labels": {"team": "media"}})
     assert RULE.validate_json(RULE.dump_json(made, by_alias=True), strict=False) == made
@@ -137,6 +146,22 @@ def test_a_fingerprint_is_the_same_in_every_process() -> None:
 def test_two_rules_of_one_name_are_no_rule_set() -> None:
     with pytest.raises(ValidationError):
         RuleSet(rules=(rule(), rule("silence")))
+
+
+def test_only_presets_whose_rules_look_back_further_than_panes_are_kept_need_hours() -> None:
+    near, far = rule(window="24h"), rule("burn_rate", "b", period="7d", presets=["s*"])
+    policy = DecidingPolicy(RuleSet(rules=(near, far)), Causes().party_of, 1)
+    assert policy.rules.longest_window_ms == DAY_MS
+    assert [policy.hours_for(preset) for preset in ("summarize", "transcript", "")] == [7 * DAY_MS, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("text", "between_ms"), [("1 per 90d", 90 * DAY_MS), ("2 per 90d", 45 * DAY_MS), ("1 per 12h", DAY_MS // 2)]
+)
+def test_a_budget_of_false_alarms_is_the_time_between_two(text: str, between_ms: int) -> None:
+    made = rule("shift", false_alarms=text)
+    assert isinstance(made, ShiftRule)
+    assert made.between_alarms_ms == between_ms
 
 
 def test_globs_choose_the_presets_a_rule_watches() -> None:

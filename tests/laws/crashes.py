@@ -119,12 +119,15 @@ class Decider:
         """Write the tables; with numbers, crash when so many rows of each have been written."""
         for name, block_ms in sorted(self.board.changed_blocks)[:blocks]:
             _put(self.rates, rows.block_key(name, block_ms), rows.block_row(self.board, name, block_ms))
+        for name, day_ms in sorted(self.board.changed_days)[: None if presets else blocks]:
+            _put(self.rates, rows.day_key(name, day_ms), rows.day_row(self.board, name, day_ms))
         for name in sorted(self.board.changed_presets)[:presets]:
             _put(self.alerts, rows.preset_key(name), rows.preset_row(self.board.presets.get(name)))
         if blocks is not None or presets is not None:
             return self.recover()
         self.alerts[rows.CLOCK_KEY] = rows.clock_row(self.board, self.position)
         self.board.changed_blocks.clear()
+        self.board.changed_days.clear()
         self.board.changed_presets.clear()
         return self.board.forget()
 

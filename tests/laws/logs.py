@@ -100,7 +100,14 @@ CUTS = st.sets(st.integers(0, 40), max_size=8)
 
 TIMES = st.sampled_from(["0s", "10s", "30s", "2m"])
 NO_DATA = st.sampled_from(["hold", "resolve", "0s", "30s", "10m"])
-COMMON = {"for": TIMES, "keep_firing_for": TIMES}
+OVERRIDES = st.sampled_from([[], [], [{"presets": ["summ*"], "for": "1m"}]])
+COMMON = {
+    "for": TIMES,
+    "keep_firing_for": TIMES,
+    "severity": st.sampled_from(["critical", "warning"]),
+    "inhibit": st.booleans(),
+    "overrides": OVERRIDES,
+}
 PARTIES: st.SearchStrategy[list[str]] = st.sampled_from([[], ["customer"], ["daily", "unknown"]])
 THRESHOLD = st.fixed_dictionaries(
     {
@@ -133,10 +140,58 @@ SILENCE = st.fixed_dictionaries(
 )
 
 
+BURN_RATE = st.fixed_dictionaries(
+    {
+        "kind": st.just("burn_rate"),
+        "objective": st.sampled_from([0.9, 0.6]),
+        "period": st.sampled_from(["2h", "26h"]),
+        "pairs": st.lists(
+            st.sampled_from(
+                [
+                    {"long": "5m", "short": "1m", "budget": 0.006},
+                    {"long": "10m", "short": "10s", "budget": 0.005},
+                    {"long": "2h", "short": "1m", "budget": 0.15},
+                ]
+            ),
+            min_size=1,
+            max_size=2,
+        ),
+        "min_jobs": st.integers(1, 3),
+        "confidence": st.sampled_from([0.0, 0.5]),
+        "parties": PARTIES,
+        "on_no_data": NO_DATA,
+        **COMMON,
+    }
+)
+LONG_WINDOW = st.fixed_dictionaries(
+    {
+        "kind": st.just("burn_rate"),
+        "objective": st.just(0.7),
+        "period": st.sampled_from(["25h", "30h"]),
+        "pairs": st.just([{"long": "25h", "short": "1m", "budget": 0.9}]),
+        "min_jobs": st.integers(1, 3),
+        "on_no_data": NO_DATA,
+        **COMMON,
+    }
+)
+SHIFT = st.fixed_dictionaries(
+    {
+        "kind": st.just("shift"),
+        "baseline": st.sampled_from([0.02, 0.2]),
+        "detect": st.sampled_from([0.3, 0.9]),
+        "false_alarms": st.sampled_from(["1 per 1h", "1 per 3h", "1 per 1d"]),
+        "parties": PARTIES,
+        "on_no_data": NO_DATA,
+        **COMMON,
+    }
+)
+KINDS = st.one_of(THRESHOLD, CONSECUTIVE, SILENCE, BURN_RATE, LONG_WINDOW, SHIFT)
+
+
 @st.composite
 def rule_sets(draw: st.DrawFn) -> RuleSet:
     """Draw one to three rules; the fewer, the more often presets sleep."""
-    drawn: list[dict[str, Any]] = draw(st.lists(st.one_of(THRESHOLD, CONSECUTIVE, SILENCE), min_size=1, max_size=3))
+    drawn: list[dict[str, Any]] = draw(st.lists(KINDS, min_size=1, max_size=3))
     rules = [{"name": f"rule-{number}", **given} for number, given in enumerate(drawn)]
     return RuleSet.model_validate({"rules": tuple(rules)}, context={"pane_ms": PANE_MS})
 
@@ -146,15 +201,20 @@ def new_source(policy: CountingPolicy) -> SourceState:
     return new_sources(policy, Home(0, 1)).own
 
 
+def retention_ms(rules: RuleSet) -> int:
+    """Return how long panes are kept: past the longest window, as in `stream.policies`."""
+    return max(RETENTION_MS, rules.longest_window_ms + HOUR_MS)
+
+
 def counting_policy(rules: RuleSet, **given: int) -> CountingPolicy:
     """Return a policy with short times, so that small logs reach their ends."""
-    times = {"horizon_ms": HOUR_MS, "retention_ms": RETENTION_MS} | given
+    times = {"horizon_ms": HOUR_MS, "retention_ms": retention_ms(rules)} | given
     return CountingPolicy(PANE_MS, LATENESS_MS, errors_kept=max(1, rules.max_consecutive), **times)
 
 
-def deciding_policy(rules: RuleSet, sources: int, retention_ms: int = RETENTION_MS) -> DecidingPolicy:
+def deciding_policy(rules: RuleSet, sources: int, kept_ms: int | None = None) -> DecidingPolicy:
     """Return the policy that goes with `counting_policy`."""
-    return DecidingPolicy(rules, CAUSES.party_of, sources, PANE_MS, retention_ms)
+    return DecidingPolicy(rules, CAUSES.party_of, sources, PANE_MS, kept_ms or retention_ms(rules))
 
 
 def new_replay(rules: RuleSet, sources: int) -> Replay:

@@ -12,16 +12,20 @@ import pytest
 from hypothesis import given
 
 from schemas.alert import AlertEvent
-from stream.domain.alerting import Alert, Phase, Reading, observe
-from stream.domain.conditions import CONDITIONS, Sight, Sum, sum_counts
+from stream.domain.alerting import Alert, Phase, Reading, Signal, observe
+from stream.domain.conditions import CONDITIONS
 from stream.domain.counting import count
 from stream.domain.deciding import Board
 from stream.domain.evidence import Change, describe
-from stream.domain.panes import HOUR_MS
+from stream.domain.panes import HOUR_MS, pane_start
 from stream.domain.preset import EVIDENCE_JOBS, Stamped
 from stream.domain.records import Run
 from stream.domain.replay import Replay
-from stream.domain.rules import Rule, RuleSet, ThresholdRule
+from stream.domain.rule_base import BaseRule
+from stream.domain.rules import Rule, RuleSet
+from stream.domain.shift import advance
+from stream.domain.shift_rule import ShiftRule
+from stream.domain.sight import Counted, Shift, Sight, Sum, floor, sum_counts, window_start
 from stream.domain.sources import CountingPolicy, SourceState, pass_time
 from stream.domain.tallies import time_message
 from stream.domain.tally import Cell, FailedJob, Tally, add_counts, merged
@@ -53,32 +57,55 @@ class Naive:
     policy: DecidingPolicy
     panes: dict[str, dict[int, Tally]]
     alerts: dict[tuple[str, str], Alert] = field(default_factory=dict)
+    shifts: dict[str, dict[str, Shift]] = field(default_factory=dict)
 
     def run(self, ticks: range) -> Iterator[AlertEvent]:
         for at_ms in ticks:
             for name, panes in self.panes.items():
-                sight = self._see({start: pane for start, pane in panes.items() if start < at_ms}, at_ms)
+                shifts = self.shifts.setdefault(name, {})
+                sight = self._see({start: pane for start, pane in panes.items() if start < at_ms}, at_ms, shifts)
+                for rule in self.policy.rules_for(name):
+                    if isinstance(rule, ShiftRule) and sight.closed:
+                        shifts[rule.name] = advance(rule, shifts.get(rule.name), sight, self.policy.counted_by(rule))
                 for rule in self.policy.rules_for(name):
                     yield from self._decide(name, rule, sight)
 
-    def _see(self, panes: dict[int, Tally], at_ms: int) -> Sight:
-        def counts_since(start_ms: int) -> dict[Cell, int]:
+    def _see(self, panes: dict[int, Tally], at_ms: int, shifts: dict[str, Shift]) -> Sight:
+        def counts_between(start_ms: int, end_ms: int) -> dict[Cell, int]:
             window: dict[Cell, int] = {}
             for start, pane in panes.items():
-                add_counts(window, pane.decided if start >= start_ms else {})
+                add_counts(window, pane.decided if start_ms <= start < end_ms else {})
             return window
 
-        def sum_over(rule: ThresholdRule) -> Sum:
-            return sum_counts(counts_since(at_ms - rule.window_ms), self.policy.counted_by(rule))
+        def counts_since(start_ms: int) -> dict[Cell, int]:
+            return counts_between(floor(at_ms, start_ms), at_ms)
+
+        def sum_over(rule: BaseRule, length_ms: int) -> Sum:
+            return sum_counts(counts_since(window_start(at_ms, length_ms)), self.policy.counted_of[rule.name])
+
+        def hours_between(start_ms: int) -> range:
+            return range(pane_start(start_ms, HOUR_MS), pane_start(at_ms, HOUR_MS), HOUR_MS)
+
+        def hours_since(start_ms: int, counted: Counted) -> list[Sum]:
+            hours = [counts_between(start, start + HOUR_MS) for start in hours_between(start_ms)]
+            return [sum_counts(hour, counted) for hour in hours if hour]
+
+        def first_hour_since(start_ms: int) -> int:
+            known = (start for start in hours_between(start_ms) if counts_between(start, start + HOUR_MS))
+            return next(known, pane_start(at_ms, HOUR_MS))
 
         known = merged(panes.values(), max(1, self.policy.rules.max_consecutive))
         closed = panes.get(at_ms - PANE_MS, Tally()).decided
-        return Sight(at_ms, PANE_MS, closed, sum_over, counts_since, known.recency, known.last_decided_ms)
+        recent = (known.recency, known.last_decided_ms)
+        return Sight(at_ms, PANE_MS, closed, sum_over, counts_since, *recent, hours_since, first_hour_since, shifts)
 
     def _decide(self, name: str, rule: Rule, sight: Sight) -> Iterator[AlertEvent]:
         counted, before = self.policy.counted_by(rule), self.alerts.get((name, rule.name), Alert())
         condition = CONDITIONS[type(rule)]
-        reading = Reading(condition.signal(rule, sight, counted), condition.has_data(rule, sight))
+        signal = condition.signal(rule, sight, counted)
+        if before.phase is not Phase.FIRING and self._is_inhibited(name, rule):
+            signal = Signal.CLEAR
+        reading = Reading(signal, condition.has_data(rule, sight))
         after, moved_by = observe(before, reading, rule, sight.at_ms)
         self.alerts[name, rule.name] = after
         if moved_by is not None and Phase.FIRING in (before.phase, after.phase):
@@ -87,6 +114,12 @@ class Naive:
             jobs = self._failures(name, finding.window_start_ms, sight.at_ms, counted)
             change = Change(rule, name, moved_by, started[0], sight.at_ms, finding, jobs)
             yield describe(change, counted, self.policy.party_of)
+
+    def _is_inhibited(self, name: str, rule: Rule) -> bool:
+        firing = {
+            other for (preset, other), alert in self.alerts.items() if (preset, alert.phase) == (name, Phase.FIRING)
+        }
+        return any(other.name in firing and other.inhibits(rule) for other in self.policy.rules_for(name))
 
     def _failures(self, name: str, start_ms: int, end_ms: int, counted: Callable[[str], bool]) -> tuple[str, ...]:
         panes = [(start, pane) for start, pane in self.panes[name].items() if start_ms <= start < end_ms]
@@ -162,7 +195,9 @@ def looks_at_one_tick(window: str, panes: int, presets: int = 1) -> int:
     return watched.looks
 
 
-@pytest.mark.parametrize(("window", "panes"), [("10m", 61), ("10m", 1_000), ("6h", 2_200), ("24h", 8_700)])
+@pytest.mark.parametrize(
+    ("window", "panes"), [("10m", 61), ("10m", 1_000), ("6h", 2_200), ("24h", 8_700), ("28d", 8_700)]
+)
 def test_a_tick_looks_at_as_many_panes_whatever_the_window_and_however_many_are_kept(window: str, panes: int) -> None:
     assert looks_at_one_tick(window, panes) == looks_at_one_tick("1m", 61)
 

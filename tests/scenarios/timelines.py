@@ -65,8 +65,18 @@ def steady(minutes: range, preset: str, finished: int, failed: int = 0, error: s
     return tuple(Jobs(minute, preset, finished, failed, error) for minute in minutes)
 
 
+def drizzle(minutes: range, every: int) -> tuple[Jobs, ...]:
+    """Return ten jobs a minute, of which one in so many fails."""
+    failed = [number % every == every - 1 for number in range(10 * len(minutes))]
+    sums = [sum(failed[10 * n : 10 * n + 10]) for n in range(len(minutes))]
+    return tuple(Jobs(minute, "summarize", 10 - k, k) for minute, k in zip(minutes, sums, strict=True))
+
+
 HIGH = '[[rule]]\nname = "high"\nkind = "threshold"\nwindow = "5m"\n'
 NOTHING_WORKS = '[[rule]]\nname = "nothing-works"\nkind = "consecutive"\nerrors = 5\n'
+WARNING = '[[rule]]\nname = "warning"\nkind = "threshold"\nwindow = "30m"\nerror_rate = 0.05\n'
+BUDGET = '[[rule]]\nname = "budget"\nkind = "burn_rate"\nobjective = 0.99\n'
+SHIFT = '[[rule]]\nname = "worse"\nkind = "shift"\nbaseline = 0.02\ndetect = 0.10\nfalse_alarms = "1 per 90d"\n'
 OUTAGE = (*steady(range(10), "summarize", 10), *steady(range(10, 15), "summarize", 0, 10))
 
 SCENARIOS = (
@@ -178,6 +188,85 @@ SCENARIOS = (
         HIGH + NOTHING_WORKS,
         tuple(Jobs(1, "summarize", 0, 1, late=times / 10) for times in range(30)),
         10,
+    ),
+    Scenario(
+        "while a critical alert fires a warning about the same preset does not, but afterwards it may",
+        HIGH + "inhibit = true\n" + WARNING + 'severity = "warning"\n',
+        (*OUTAGE, *steady(range(15, 40), "summarize", 10), *steady(range(15), "transcript", 18, 2)),
+        40,
+        (
+            "09:03:10 warning transcript fired",
+            "09:10:10 high summarize fired",
+            "09:21:10 high summarize resolved recovered",
+            "09:21:10 warning summarize fired",
+        ),
+    ),
+    Scenario(
+        "an override gives some presets another limit",
+        HIGH + '[[rule.overrides]]\npresets = ["nightly-*"]\nerror_rate = 0.6\nseverity = "warning"\n',
+        (Jobs(0, "nightly-a", 15, 15), Jobs(0, "nightly-b", 3, 27), Jobs(0, "summarize", 15, 15)),
+        10,
+        ("09:00:10 high nightly-b fired", "09:00:10 high summarize fired"),
+    ),
+    Scenario(
+        "where only errors are subscribed to, every preset seems to fail, and goes on doing so",
+        HIGH + NOTHING_WORKS,
+        steady(range(30), "summarize", 0, 5),
+        30,
+        ("09:00:10 nothing-works summarize fired", "09:03:10 high summarize fired"),
+    ),
+    Scenario(
+        "a preset that is retired is silent for good, and says so once",
+        '[[rule]]\nname = "quiet"\nkind = "silence"\nafter = "10m"\n',
+        (*steady(range(300), "transcript", 1), Jobs(1, "retired", 1)),
+        300,
+        ("09:11:00 quiet retired fired",),
+    ),
+    Scenario(
+        # minute  0 .......... 20 xxxxxxxxxx 30 ..........
+        "a budget that will not last pages, and no more once the errors have stopped",
+        BUDGET,
+        (
+            *steady(range(20), "summarize", 10),
+            *steady(range(20, 30), "summarize", 5, 5),
+            *steady(range(30, 60), "summarize", 10),
+        ),
+        60,
+        ("09:24:10 budget summarize fired", "09:58:10 budget summarize resolved recovered"),
+    ),
+    Scenario(
+        "a budget is not spent too fast by errors that stop before they are many",
+        BUDGET,
+        (*steady(range(60), "summarize", 10), *steady(range(20, 24), "summarize", 0, 5)),
+        60,
+    ),
+    Scenario(
+        # jobs      xxxxx |  none for an hour  | .
+        "all traffic stops while a budget is being spent: the alert holds until a job tells otherwise",
+        BUDGET,
+        (*steady(range(10), "summarize", 0, 5), *steady(range(70, 80), "summarize", 5)),
+        80,
+        ("09:03:10 budget summarize fired", "10:12:10 budget summarize resolved recovered"),
+    ),
+    Scenario(
+        "a rise from 2 % to 10 % is noticed, and so is that it is over",
+        SHIFT,
+        (*drizzle(range(60), 50), *drizzle(range(60, 120), 10), *drizzle(range(120, 240), 50)),
+        240,
+        ("10:11:10 worse summarize fired", "11:22:10 worse summarize resolved recovered"),
+    ),
+    Scenario(
+        "a preset that is new and fails from its first job on is worse than its baseline",
+        SHIFT,
+        tuple(Jobs(60 * hour, "nightly", 0, 1) for hour in range(20)),
+        1200,
+        ("11:00:10 worse nightly fired",),
+    ),
+    Scenario(
+        "a rule that is still learning what is usual says nothing",
+        SHIFT.replace("0.02", '"learn"'),
+        steady(range(60), "summarize", 5, 5),
+        60,
     ),
     Scenario(
         # minute  0 x 1 ..... 6 xxxxx

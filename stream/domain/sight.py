@@ -1,0 +1,121 @@
+"""What can be seen of one preset at one tick, and what a rule finds in it.
+
+Law: what is seen was decided before the tick, and looking changes nothing.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+from stream.domain.alerting import Signal
+from stream.domain.annotations import Value
+from stream.domain.panes import HOUR_MS, pane_start
+from stream.domain.recency import Recency
+from stream.domain.rule_base import BaseRule
+from stream.domain.rule_fields import FINE_MS
+from stream.domain.tally import Cell
+
+Counts = Mapping[Cell, int]
+
+Counted = Callable[[str], bool]
+"""Tells whether a failure of this reason is an error to the rule."""
+
+
+class Sum(NamedTuple):
+    """Jobs of a window as one rule counts them: failures it leaves out still count in the total."""
+
+    errors: int
+    total: int
+
+
+NOTHING = Sum(0, 0)
+
+
+def sum_counts(counts: Counts, counted: Counted) -> Sum:
+    """Return the jobs of a window as a rule counts them."""
+    errors = sum(count for cell, count in counts.items() if cell.reason and counted(cell.reason))
+    return Sum(errors, sum(counts.values()))
+
+
+def window_start(at_ms: int, length_ms: int) -> int:
+    """Return where a window that ends at a tick begins: long ones begin with a whole hour."""
+    return (at_ms if length_ms <= FINE_MS else pane_start(at_ms, HOUR_MS)) - length_ms
+
+
+def floor(at_ms: int, start_ms: int) -> int:
+    """Return where a window begins that is to hold an instant: one that is long begins with a whole hour."""
+    return start_ms if at_ms - start_ms <= FINE_MS else pane_start(start_ms, HOUR_MS)
+
+
+class Shift(NamedTuple):
+    """How far a preset has moved from its baseline, as one rule sees it; times in epoch milliseconds."""
+
+    rule: str
+    """The rule's fingerprint: of a rule that has been changed nothing is known yet."""
+    born_ms: int
+    """When it was first looked at."""
+    since_ms: int
+    """The last time the sum was at zero, which is when the change it tells of began."""
+    baseline: float | None = None
+    learned_ms: int = -1
+    """The hour in which the baseline was last learned, or attempted to be."""
+    score: int = 0
+    """The sum; while the preset is worse, how far it has come back, as a number that is not above zero."""
+    top_ms: int | None = None
+    """While the preset is worse, the last time that it had not come back at all."""
+    better_ms: int | None = None
+    """When it last began to recover."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What can be seen of one preset at one tick, after its last pane closed."""
+
+    at_ms: int
+    pane_ms: int
+    closed: Counts
+    """Jobs of the pane that has just closed."""
+    sum_over: Callable[[BaseRule, int], Sum]
+    """Jobs of one of a rule's windows, by its length in milliseconds, as the rule counts them."""
+    counts_since: Callable[[int], Counts]
+    """Jobs from an instant up to the tick; from the whole hour it lies in, if that is longer ago than `FINE_MS`."""
+    recency: Recency
+    last_job_ms: int
+    """The newest job that counted, or the start of the watch; epoch milliseconds, -1 while there is neither."""
+    hours_since: Callable[[int, Counted], Iterable[Sum]] = lambda start_ms, counted: ()
+    """Jobs of each hour that has passed, from an instant on, as a rule counts them."""
+    first_hour_since: Callable[[int], int] = lambda start_ms: start_ms
+    """The oldest hour from an instant on in which there are known to be jobs."""
+    shifts: Mapping[str, Shift] = field(default_factory=dict)
+    """By rule."""
+
+    def floor(self, start_ms: int) -> int:
+        """Return from when on `counts_since` an instant counts."""
+        return floor(self.at_ms, start_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A condition's evidence: the jobs of a window, and the threshold they were held against."""
+
+    window_start_ms: int
+    counts: Counts
+    threshold: float | int
+    details: Mapping[str, Value] = field(default_factory=dict)
+    """What only rules of this kind can say, by the name it has in annotations."""
+
+
+class Condition(Protocol):
+    """One kind of rule."""
+
+    def signal(self, rule: Any, sight: Sight, counted: Counted) -> Signal:
+        """Return what the rule says."""
+        ...
+
+    def has_data(self, rule: Any, sight: Sight) -> bool:
+        """Tell whether there was anything to go by; else the last signal stands."""
+        ...
+
+    def find(self, rule: Any, sight: Sight, counted: Counted) -> Finding:
+        """Return the numbers it says it by."""
+        ...
