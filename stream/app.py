@@ -6,6 +6,7 @@ Law: an app is built from settings and the broker's partition count alone, and b
 from pathlib import Path
 
 import faust
+from yarl import URL
 
 from stream.clients import LARGEST_REQUEST, credentials, librdkafka_reader
 from stream.reader import Reader
@@ -36,8 +37,10 @@ def build_app(settings: Settings, partitions: int, owner: Owner) -> faust.App:
         stream_wait_empty=True,
         stream_recovery_delay=0.0,
         web_bind=settings.web_host,
-        web_host=settings.web_host,
+        web_host=settings.advertised_host,
         web_port=settings.web_port,
+        # Faust's own way of putting it together leaves an IPv6 address without its brackets.
+        canonical_url=URL.build(scheme="http", host=settings.advertised_host, port=settings.web_port),
         # Only our own routes are served; Faust's own show settings and tables to anyone.
         web_router_enabled=False,
         web_tables_enabled=False,

@@ -6,6 +6,7 @@ Law: settings are read once, checked at once, and never change while a process r
 
 import os
 from collections.abc import Mapping
+import socket
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -21,6 +22,7 @@ DEFAULT_BOOTSTRAP = "127.0.0.1:9092"
 Duration = Annotated[int, BeforeValidator(lambda given: given if isinstance(given, int) else parse_duration(given))]
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 _THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
+_EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104  where one may listen, but where nobody can be reached
 SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
 
 
@@ -58,6 +60,7 @@ class Settings(BaseSettings):
     data_dir: Path = Path(".presetwatch")
 
     web_host: str = "127.0.0.1"
+    web_advertise: str | None = Field(None, description="The host at which other workers reach this one.")
     web_port: int = Field(6066, ge=1, le=65_535)
     web_token: SecretStr | None = None
     gateway_host: str = "127.0.0.1"
@@ -80,6 +83,11 @@ class Settings(BaseSettings):
     def bootstrap(self) -> str:
         """The brokers to talk to."""
         return self.kafka_bootstrap or DEFAULT_BOOTSTRAP
+
+    @property
+    def advertised_host(self) -> str:
+        """Where other workers reach this one: a name or an address."""
+        return self.web_advertise or (socket.gethostname() if self.web_host in _EVERY_ADDRESS else self.web_host)
 
     @property
     def tallies_topic(self) -> str:

