@@ -26,7 +26,7 @@ chaos: $(STAMP) ## Kill, stop and starve workers and a broker 200 times and look
 	@$(BIN)/python -m tests.kafka.chaos $(ARGS)
 
 containers: $(STAMP) ## Build the image and try docker-compose.yml, counting exactly while containers die; needs a Docker engine
-	@$(BIN)/pytest tests/containers --containers $(ARGS)
+	@$(BIN)/pytest tests/compose --containers $(ARGS)
 
 bench: $(STAMP) ## Race presetwatch against its peers on one broker; ARGS="--events 300000" is a quick look
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -24,3 +24,4 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="auto",
         help="where tests/kafka finds Kafka: KAFKA_BOOTSTRAP, a container or the embedded broker; auto tries all",
     )
+    parser.addoption("--containers", action="store_true", help="build the image and try docker-compose.yml too")

@@ -1,6 +1,7 @@
 """Settings: read once, checked at once, in the words of the environment; a secret is never shown."""
 
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,20 @@ def test_the_variables_and_defaults_of_the_readme_are_those_of_the_settings(tmp_
 def test_without_brokers_those_of_this_machine_are_meant() -> None:
     assert settings().bootstrap == DEFAULT_BOOTSTRAP == "127.0.0.1:9092"
     assert settings(kafka_bootstrap="a:1,b:2").bootstrap == "a:1,b:2"
+
+
+@pytest.mark.parametrize(
+    ("given", "host"),
+    [
+        ({}, "127.0.0.1"),
+        ({"web_host": "10.0.0.7"}, "10.0.0.7"),
+        ({"web_host": "0.0.0.0"}, socket.gethostname()),
+        ({"web_host": "::"}, socket.gethostname()),
+        ({"web_host": "0.0.0.0", "web_advertise": "10.0.0.7"}, "10.0.0.7"),
+    ],
+)
+def test_a_worker_advertises_an_address_at_which_it_can_be_reached(given: dict[str, str], host: str) -> None:
+    assert settings(**given).advertised_host == host
 
 
 @pytest.mark.parametrize(

