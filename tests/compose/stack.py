@@ -6,21 +6,23 @@ Law: whatever a test does to containers, what was sent is known, and nothing of 
 import asyncio
 import json
 import os
+import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 from aiokafka import AIOKafkaProducer
 
-from tests.kafka.harness import eventually, free_port
+from tests.kafka.harness import eventually
 from tests.webhooks import FORBIDDEN, SECRET, body, signed
 
 REPOSITORY = Path(__file__).parents[2]
+PORTS = 12
 PRESETS = ("transcript", "summarize", "soap-notes", "a/b", "chapters")
 
 
@@ -29,9 +31,18 @@ class Stack:
     """A project of docker compose."""
 
     name: str
-    kafka_port: int = field(default_factory=free_port)
-    gateway_port: int = field(default_factory=free_port)
-    web_port: int = field(default_factory=free_port)
+    port: int
+    """The first of `PORTS` that are free: for Kafka, the gateway and the workers, in this order."""
+
+    @property
+    def bootstrap(self) -> str:
+        """Where Kafka is reached from outside."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def gateway(self) -> str:
+        """Where the gateway is."""
+        return f"http://127.0.0.1:{self.port + 1}"
 
     @property
     def image(self) -> str:
@@ -44,9 +55,9 @@ class Stack:
         return os.environ | {
             "PRESETWATCH_IMAGE": self.image,
             "PRESETWATCH_WEBHOOK_HMAC": SECRET,
-            "KAFKA_PORT": str(self.kafka_port),
-            "GATEWAY_PORT": str(self.gateway_port),
-            "WEB_PORTS": f"{self.web_port}-{self.web_port + 9}",
+            "KAFKA_PORT": str(self.port),
+            "GATEWAY_PORT": str(self.port + 1),
+            "WEB_PORTS": f"{self.port + 2}-{self.port + PORTS - 1}",
         }
 
     def run(self, *command: str, given: str | None = None) -> str:
@@ -79,7 +90,7 @@ class Stack:
         """Wait until so many workers and the gateway are ready."""
 
         async def look() -> bool | None:
-            addresses = [*await self.workers(), f"http://127.0.0.1:{self.gateway_port}"]
+            addresses = [*await self.workers(), self.gateway]
             answers = [(await get(address + "/readyz"))[0] for address in addresses]
             return answers == [200] * (workers + 1) or None
 
@@ -100,7 +111,7 @@ class Stack:
 @contextmanager
 def stack() -> Iterator[Stack]:
     """Build the image and start everything; at the end nothing of it is left."""
-    started = Stack(f"pwtest{os.getpid()}")
+    started = Stack(f"pwtest{os.getpid()}", free_ports())
     try:
         started.run("docker", "compose", "-p", started.name, "build", "worker")
         started.run("docker", "compose", "-p", started.name, "up", "-d", "--no-build")
@@ -109,6 +120,18 @@ def stack() -> Iterator[Stack]:
         compose = ("docker", "compose", "-p", started.name)
         for end in ((*compose, "down", "-v", "--remove-orphans"), ("docker", "rmi", "-f", started.image)):
             subprocess.run(end, cwd=REPOSITORY, env=started.environment, capture_output=True, check=False)
+
+
+def free_ports() -> int:
+    """Return the first of `PORTS` free ports in a row, below those that the kernel gives to whoever asks for any."""
+    start = 20_000 + os.getpid() % 10_000
+    return next(port for port in range(start, 32_000, PORTS) if all(map(is_free, range(port, port + PORTS))))
+
+
+def is_free(port: int) -> bool:
+    """Say whether nobody listens on a port."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 async def get(url: str) -> tuple[int, Any]:
@@ -133,7 +156,7 @@ class Traffic:
     async def to_kafka(self) -> None:
         """Send fifty jobs at a time, each batch acknowledged before the next."""
         async with AIOKafkaProducer(
-            bootstrap_servers=f"127.0.0.1:{self._stack.kafka_port}", enable_idempotence=True, request_timeout_ms=120_000
+            bootstrap_servers=self._stack.bootstrap, enable_idempotence=True, request_timeout_ms=120_000
         ) as producer:
             while not self._stopping.is_set():
                 jobs = [f"sent-{self.sent + number}" for number in range(50)]
@@ -144,11 +167,11 @@ class Traffic:
 
     async def to_the_gateway(self) -> None:
         """Post one job after the other, each again until it is accepted, as Daily does."""
-        url = f"http://127.0.0.1:{self._stack.gateway_port}/webhooks/daily"
+        url = self._stack.gateway + "/webhooks/daily"
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
             while not self._stopping.is_set():
                 given = _body(f"posted-{self.posted}")
-                while not await _is_accepted(session, url, given):
+                while not await _is_accepted(session, url, given):  # noqa: ASYNC110  # as Daily does
                     await asyncio.sleep(0.2)
                 self.posted += 1
 

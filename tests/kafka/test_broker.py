@@ -135,6 +135,12 @@ def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
         EmbeddedBroker(tmp_path / "file" / "folder").__enter__()
 
 
+def test_without_a_java_runtime_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stream.local.broker.JAVA", None)
+    with pytest.raises(BrokerFailed, match=r"no Java runtime here .* set PRESETWATCH_KAFKA_BOOTSTRAP"):
+        EmbeddedBroker(tmp_path).__enter__()
+
+
 def running_twin(broker: EmbeddedBroker) -> EmbeddedBroker:
     return EmbeddedBroker(broker.data_dir, port=int(broker.bootstrap.split(":")[1]))
 

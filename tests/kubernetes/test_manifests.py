@@ -16,7 +16,7 @@ BASE = Path(__file__).parents[2] / "ops" / "kubernetes"
 KUSTOMIZATION: Mapping[str, Any] = yaml.safe_load((BASE / "kustomization.yaml").read_text())
 VERSION = kubernetes_validate.latest_version()
 RENDERERS = {"kustomize": ("build",), "kubectl": ("kustomize",)}
-RENDERER = next(([path, *words] for name, words in RENDERERS.items() if (path := shutil.which(name))), None)
+RENDERER = next(([path, *words] for name, words in RENDERERS.items() if (path := shutil.which(name))), [])
 
 Manifest = Mapping[str, Any]
 
@@ -45,7 +45,7 @@ def test_a_misspelt_key_does_not_fit() -> None:
         kubernetes_validate.validate(broken, VERSION, strict=True)
 
 
-@pytest.mark.skipif(RENDERER is None, reason="neither kustomize nor kubectl is installed")
+@pytest.mark.skipif(not RENDERER, reason="neither kustomize nor kubectl is installed")
 def test_what_is_rendered_fits_the_schema_too() -> None:
     done = subprocess.run([*RENDERER, str(BASE)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
