@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.compose.stack import REPOSITORY, Stack, get, stack, traffic
+from tests.kafka.harness import eventually
 
 
 def why_not(request: pytest.FixtureRequest) -> str | None:
@@ -37,8 +38,8 @@ async def test_counts_stay_exact_while_containers_are_added_killed_and_replaced(
         await running.compose("up", "-d", "--no-build", "--no-recreate", "--scale", "worker=3", "worker")
         await running.ready(workers=3)
 
-        await running.docker("kill", (await running.containers("worker"))[0])
-        await running.compose("up", "-d", "--no-build", "--no-recreate", "--scale", "worker=3", "worker")
+        await running.docker("kill", (await running.containers("worker"))[0], *await running.containers("gateway"))
+        await running.compose("up", "-d", "--no-build", "--no-recreate", "--scale", "worker=3", "worker", "gateway")
         await running.ready(workers=3)
 
         await running.compose("restart", "kafka")
@@ -64,10 +65,15 @@ async def upgrade(running: Stack) -> None:
 
 
 async def test_a_container_has_no_rights_and_says_how_it_is(running: Stack) -> None:
-    asked = "{{.HostConfig.ReadonlyRootfs}} {{.Config.User}} {{.HostConfig.CapDrop}} {{.State.Health.Status}}"
+    rights = "{{.HostConfig.ReadonlyRootfs}} {{.Config.User}} {{.HostConfig.CapDrop}}"
     for service in ("worker", "gateway"):
         [first, *_] = await running.containers(service)
-        assert await running.docker("inspect", "-f", asked, first) == "true 10001:10001 [ALL] healthy"
+        assert await running.docker("inspect", "-f", rights, first) == "true 10001:10001 [ALL]"
+
+        async def look(container: str = first) -> bool | None:
+            return await running.docker("inspect", "-f", "{{.State.Health.Status}}", container) == "healthy" or None
+
+        await eventually(look, f"{service} healthy")
 
 
 async def test_the_page_of_any_worker_is_there(running: Stack) -> None:
