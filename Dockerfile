@@ -1,4 +1,4 @@
-# presetwatch in a container: worker, gateway and every other command but those that start a broker of their own.
+# presetwatch in a container: worker, gateway, notifier and every other command but those that start a broker of their own.
 # Law: what is installed stands in requirements/ by version and hash; the process has no rights, and the root file
 # system may be read-only.
 
@@ -25,10 +25,11 @@ COPY --from=build /opt/presetwatch /opt/presetwatch
 COPY ops/docker/healthcheck.py /opt/presetwatch/healthcheck.py
 # Nothing is kept on disk; the two empty folders that Faust insists on are made in memory.
 ENV PATH=/opt/presetwatch/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 TERM=dumb \
-    PRESETWATCH_DATA_DIR=/dev/shm/presetwatch PRESETWATCH_WEB_HOST=0.0.0.0 PRESETWATCH_GATEWAY_HOST=0.0.0.0
+    PRESETWATCH_DATA_DIR=/dev/shm/presetwatch PRESETWATCH_WEB_HOST=0.0.0.0 PRESETWATCH_GATEWAY_HOST=0.0.0.0 \
+    PRESETWATCH_NOTIFY_HOST=0.0.0.0
 WORKDIR /opt/presetwatch
 USER 10001:10001
-EXPOSE 6066 8080
+EXPOSE 6066 6067 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=90s CMD ["python", "-I", "-S", "/opt/presetwatch/healthcheck.py"]
 ENTRYPOINT ["presetwatch"]
 CMD ["worker"]

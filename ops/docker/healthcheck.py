@@ -1,6 +1,6 @@
-"""Asks the worker or the gateway of this container for its health.
+"""Asks the worker, gateway or notifier of this container for its health.
 
-Law: healthy is whoever answers /healthz with 200; which of the two runs here shows by its port.
+Law: healthy is whoever answers /healthz with 200; which of them runs here shows by its port.
 """
 
 import os
@@ -8,7 +8,7 @@ import sys
 from urllib.error import URLError
 from urllib.request import urlopen
 
-PORTS = (os.environ.get("PRESETWATCH_WEB_PORT") or "6066", os.environ.get("PRESETWATCH_GATEWAY_PORT") or "8080")
+PORTS = {"WEB_PORT": "6066", "GATEWAY_PORT": "8080", "NOTIFY_PORT": "6067"}
 
 
 def is_healthy(port: str) -> bool:
@@ -21,4 +21,4 @@ def is_healthy(port: str) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(not any(map(is_healthy, PORTS)))
+    sys.exit(not any(is_healthy(os.environ.get(f"PRESETWATCH_{name}") or port) for name, port in PORTS.items()))

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from stream.local.jars import KAFKA_VERSION
+from stream.settings import Settings
 
 REPOSITORY = Path(__file__).parents[2]
 COMPOSE: Mapping[str, Any] = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())
@@ -25,7 +26,7 @@ def test_only_loopback_ports_are_published() -> None:
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
-@pytest.mark.parametrize("name", ["worker", "gateway"])
+@pytest.mark.parametrize("name", ["worker", "gateway", "notify"])
 def test_our_containers_have_no_rights(name: str) -> None:
     service = SERVICES[name]
     assert service["read_only"]
@@ -42,14 +43,18 @@ def test_every_file_that_is_mounted_is_there() -> None:
     files = [mount for mount in mounts if mount.startswith("./")]
     assert len(files) == 5
     assert all((REPOSITORY / mount).exists() for mount in files)
-    assert {mount for mount in mounts if not mount.startswith("./")} == set(COMPOSE["volumes"])
+    yours = "${NOTIFY_FILE"
+    assert {mount for mount in mounts if not mount.startswith("./")} == {*COMPOSE["volumes"], yours}
 
 
 def test_prometheus_scrapes_services_that_exist_where_they_listen() -> None:
     scraped = [job["dns_sd_configs"][0] for job in yaml.safe_load(PROMETHEUS.read_text())["scrape_configs"]]
-    for found in scraped:
-        [name] = found["names"]
-        assert SERVICES[name]["ports"][0].endswith(f":{found['port']}")
+    listening = {name: field.default for name, field in Settings.model_fields.items() if name.endswith("_port")}
+    parts = {"worker": "web_port", "gateway": "gateway_port", "notify": "notify_port"}
+    assert {name: listening[parts[name]] for found in scraped for name in found["names"]} == {
+        found["names"][0]: found["port"] for found in scraped
+    }
+    assert set(parts) <= set(SERVICES)
 
 
 def test_all_that_an_image_installs_is_pinned_by_hash_and_is_what_tests_run_on() -> None:

@@ -1,5 +1,6 @@
 """The Kustomize base: it fits Kubernetes' own schemas, and its parts fit each other and the settings."""
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,7 @@ import yaml
 from stream.settings import PREFIX, Settings
 
 BASE = Path(__file__).parents[2] / "ops" / "kubernetes"
+OPERATIONS = BASE.parents[1] / "docs" / "operations.md"
 KUSTOMIZATION: Mapping[str, Any] = yaml.safe_load((BASE / "kustomization.yaml").read_text())
 VERSION = kubernetes_validate.latest_version()
 RENDERERS = {"kustomize": ("build",), "kubectl": ("kustomize",)}
@@ -21,20 +23,24 @@ RENDERER = next(([path, *words] for name, words in RENDERERS.items() if (path :=
 Manifest = Mapping[str, Any]
 
 
-def manifests() -> Iterator[Manifest]:
-    for name in KUSTOMIZATION["resources"]:
+def manifests(*names: str) -> Iterator[Manifest]:
+    for name in names:
         yield from yaml.safe_load_all((BASE / name).read_text())
 
 
-WRITTEN = list(manifests())
-PODS = {each["metadata"]["name"]: each for each in WRITTEN if each["kind"] in {"StatefulSet", "Deployment"}}
+WRITTEN = list(manifests(*KUSTOMIZATION["resources"]))
+OPTIONAL = list(manifests("notify/notify.yaml"))
+PODS_OF = {"StatefulSet", "Deployment"}
+PODS = {each["metadata"]["name"]: each for each in [*WRITTEN, *OPTIONAL] if each["kind"] in PODS_OF}
 
 
 def test_every_file_is_listed() -> None:
     assert {path.name for path in BASE.glob("*.yaml")} == {*KUSTOMIZATION["resources"], "kustomization.yaml"}
 
 
-@pytest.mark.parametrize("manifest", WRITTEN, ids=lambda each: f"{each['kind']}-{each['metadata']['name']}")
+@pytest.mark.parametrize(
+    "manifest", [*WRITTEN, *OPTIONAL], ids=lambda each: f"{each['kind']}-{each['metadata']['name']}"
+)
 def test_every_manifest_fits_the_schema_of_kubernetes(manifest: Manifest) -> None:
     kubernetes_validate.validate(manifest, VERSION, strict=True)
 
@@ -45,15 +51,40 @@ def test_a_misspelt_key_does_not_fit() -> None:
         kubernetes_validate.validate(broken, VERSION, strict=True)
 
 
-@pytest.mark.skipif(not RENDERER, reason="neither kustomize nor kubectl is installed")
-def test_what_is_rendered_fits_the_schema_too() -> None:
-    done = subprocess.run([*RENDERER, str(BASE)], capture_output=True, text=True, check=False)
+def rendered(folder: Path) -> list[Manifest]:
+    if not RENDERER:
+        pytest.skip("neither kustomize nor kubectl is installed")
+    done = subprocess.run([*RENDERER, str(folder)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    rendered = list(yaml.safe_load_all(done.stdout))
-    assert len(rendered) == len(WRITTEN)
-    for manifest in rendered:
+    return list(yaml.safe_load_all(done.stdout))
+
+
+def test_what_is_rendered_fits_the_schema_too() -> None:
+    found = rendered(BASE)
+    assert len(found) == len(WRITTEN)
+    for manifest in found:
         kubernetes_validate.validate(manifest, VERSION, strict=True)
         assert manifest["metadata"]["labels"]["app.kubernetes.io/name"] == "presetwatch"
+
+
+def test_the_example_of_the_documents_is_rendered_with_all_it_names(tmp_path: Path) -> None:
+    shutil.copytree(BASE, tmp_path / "base")
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    example = re.findall(r"```yaml\n(.*?)```", OPERATIONS.read_text(), re.DOTALL)[0]
+    (mine / "kustomization.yaml").write_text(example.replace("../presetwatch/ops/kubernetes", "../base"))
+    (mine / "notify.toml").touch()
+    found = rendered(mine)
+    for manifest in found:
+        assert manifest["metadata"]["namespace"] == "presetwatch"
+        if manifest["kind"] != "ScaledObject":  # KEDA's own
+            kubernetes_validate.validate(manifest, VERSION, strict=True)
+    images = [pod["spec"]["template"]["spec"]["containers"][0]["image"] for pod in found if pod["kind"] in PODS_OF]
+    assert images == ["registry.mine.example/presetwatch:0.1.0"] * 3
+    [given] = [
+        each["data"] for each in found if each["metadata"]["name"] == "presetwatch" and each["kind"] == "ConfigMap"
+    ]
+    assert given["PRESETWATCH_KAFKA_BOOTSTRAP"] == "broker-1:9092,broker-2:9092"
 
 
 @pytest.mark.parametrize("name", PODS)
@@ -74,14 +105,15 @@ def test_pods_run_without_rights(name: str) -> None:
 def test_probes_ask_what_is_meant_for_them(name: str) -> None:
     [container] = PODS[name]["spec"]["template"]["spec"]["containers"]
     paths = {probe: container[f"{probe}Probe"]["httpGet"]["path"] for probe in ("liveness", "readiness", "startup")}
-    assert paths == {"liveness": "/healthz", "readiness": "/readyz", "startup": "/healthz"}
+    ready = "/healthz" if name == "presetwatch-notify" else "/readyz"
+    assert paths == {"liveness": "/healthz", "readiness": ready, "startup": "/healthz"}
 
 
 def test_every_setting_that_is_given_exists() -> None:
     given = {name for each in WRITTEN if each["kind"] == "ConfigMap" for name in each["data"]}
     for pod in PODS.values():
         given |= {each["name"] for each in pod["spec"]["template"]["spec"]["containers"][0]["env"]}
-    assert len(given) == 6
+    assert len(given) == 8
     assert {name.removeprefix(PREFIX).lower() for name in given} <= set(Settings.model_fields)
 
 
