@@ -5,8 +5,8 @@ Law: settings are read once, checked at once, and never change while a process r
 """
 
 import os
-from collections.abc import Mapping
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
