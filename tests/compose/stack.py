@@ -22,7 +22,7 @@ from tests.kafka.harness import eventually
 from tests.webhooks import FORBIDDEN, SECRET, body, signed
 
 REPOSITORY = Path(__file__).parents[2]
-PORTS = 12
+PORTS = 3
 PRESETS = ("transcript", "summarize", "soap-notes", "a/b", "chapters")
 
 
@@ -32,7 +32,7 @@ class Stack:
 
     name: str
     port: int
-    """The first of `PORTS` that are free: for Kafka, the gateway and the workers, in this order."""
+    """The first of `PORTS` that are free: for Kafka, the gateway and the dashboard, in this order."""
 
     @property
     def bootstrap(self) -> str:
@@ -43,6 +43,11 @@ class Stack:
     def gateway(self) -> str:
         """Where the gateway is."""
         return f"http://127.0.0.1:{self.port + 1}"
+
+    @property
+    def dashboard(self) -> str:
+        """Where whichever worker is ready answers."""
+        return f"http://127.0.0.1:{self.port + 2}"
 
     @property
     def image(self) -> str:
@@ -57,7 +62,7 @@ class Stack:
             "PRESETWATCH_WEBHOOK_HMAC": SECRET,
             "KAFKA_PORT": str(self.port),
             "GATEWAY_PORT": str(self.port + 1),
-            "WEB_PORTS": f"{self.port + 2}-{self.port + PORTS - 1}",
+            "WEB_PORT": str(self.port + 2),
         }
 
     def run(self, *command: str, given: str | None = None) -> str:
@@ -82,19 +87,20 @@ class Stack:
         return (await self.docker("ps", "-q", "--no-trunc", "-f", named[0], "-f", named[1])).split()
 
     async def workers(self) -> list[str]:
-        """Return the addresses of the running workers."""
-        ports = [await self.docker("port", each, "6066") for each in await self.containers("worker")]
-        return [f"http://{port.splitlines()[0]}" for port in ports]
+        """Return the addresses of the running workers in the network of containers, which a Linux host can reach."""
+        where = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
+        found = [await self.docker("inspect", "-f", where, each) for each in await self.containers("worker")]
+        return [f"http://{address}:6066" for address in found]
 
     async def ready(self, workers: int) -> None:
-        """Wait until so many workers and the gateway are ready."""
+        """Wait until so many workers are ready, and the gateway, and some worker answers at the dashboard's address."""
 
         async def look() -> bool | None:
-            addresses = [*await self.workers(), self.gateway]
+            addresses = [*await self.workers(), self.gateway, self.dashboard]
             answers = [(await get(address + "/readyz"))[0] for address in addresses]
-            return answers == [200] * (workers + 1) or None
+            return answers == [200] * (workers + 2) or None
 
-        await eventually(look, f"{workers} workers and the gateway ready")
+        await eventually(look, f"{workers} workers, the gateway and the dashboard ready")
 
     async def count(self, jobs: int) -> None:
         """Wait until every worker counts so many jobs over all presets, wherever they are owned."""

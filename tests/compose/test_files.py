@@ -26,7 +26,7 @@ def test_only_loopback_ports_are_published() -> None:
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
-@pytest.mark.parametrize("name", ["worker", "gateway", "notify"])
+@pytest.mark.parametrize("name", ["worker", "gateway", "notify", "dashboard"])
 def test_our_containers_have_no_rights(name: str) -> None:
     service = SERVICES[name]
     assert service["read_only"]
@@ -41,7 +41,7 @@ def test_the_kafka_of_containers_is_the_version_that_is_embedded() -> None:
 def test_every_file_that_is_mounted_is_there() -> None:
     mounts = [mount.split(":")[0] for service in SERVICES.values() for mount in service.get("volumes", ())]
     files = [mount for mount in mounts if mount.startswith("./")]
-    assert len(files) == 5
+    assert len(files) == 6
     assert all((REPOSITORY / mount).exists() for mount in files)
     yours = "${NOTIFY_FILE"
     assert {mount for mount in mounts if not mount.startswith("./")} == {*COMPOSE["volumes"], yours}
