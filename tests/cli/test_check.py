@@ -90,6 +90,7 @@ def test_every_message_and_the_asyncapi_document_are_written(tmp_path: Path) -> 
     assert done.exit_code == 0
     assert done.stdout.splitlines() == [str(folder / name) for name in sorted(written)]
     assert {name: written[name] for name in json_schemas()} == json_schemas()
+    assert written.keys() - json_schemas().keys() == {"asyncapi.json", "openapi-gateway.json", "openapi-worker.json"}
     assert written["asyncapi.json"]["channels"]["alerts"]["address"] == "my-alerts"
     for name in json_schemas():
         Draft202012Validator.check_schema(written[name])
