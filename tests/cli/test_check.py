@@ -127,6 +127,12 @@ def test_every_reference_of_the_asyncapi_document_leads_somewhere() -> None:
 def test_the_asyncapi_document_has_every_topic_with_the_type_of_its_key() -> None:
     document = asyncapi(Topics("e", "r", "t", "a"), "1.2.3")
     assert (document["asyncapi"], document["info"]["version"]) == ("3.0.0", "1.2.3")
-    assert [channel["address"] for channel in document["channels"].values()] == ["e", "r", "t", "a"]
+    assert [channel["address"] for channel in document["channels"].values()] == [
+        "e",
+        "r",
+        "t",
+        "a",
+        "a.notify.undelivered",
+    ]
     for message in document["components"]["messages"].values():
         assert message["bindings"]["kafka"]["key"]["type"] == "string"
