@@ -25,6 +25,11 @@ class Topics:
     tallies: str = "presetwatch-tallies"
     alerts: str = "preset-alerts"
 
+    @property
+    def undelivered(self) -> str:
+        """Where a notifier puts what a channel did not take."""
+        return f"{self.alerts}.notify.undelivered"
+
 
 def asyncapi(topics: Topics, version: str) -> Document:
     """Return the document of this release, with schemas referred to by the file names of `json_schemas`."""
@@ -41,13 +46,17 @@ def asyncapi(topics: Topics, version: str) -> Document:
             "rejected": _channel(topics.rejected, "Records that could not be counted, as received.", ("rejected",)),
             "tallies": _channel(topics.tallies, "Internal: may change with any release.", ("tally",)),
             "alerts": _channel(topics.alerts, "One record for each transition of an alert.", ("alert",)),
+            "undelivered": _channel(topics.undelivered, "Alerts that some channel did not take.", ("undelivered",)),
         },
         "operations": {
+            "takeInWebhooks": _operation("send", "events"),
             "readEvents": _operation("receive", "events"),
             "park": _operation("send", "rejected"),
             "publishTallies": _operation("send", "tallies"),
             "mergeTallies": _operation("receive", "tallies"),
             "tellOfAlerts": _operation("send", "alerts"),
+            "notify": _operation("receive", "alerts"),
+            "buryAlerts": _operation("send", "undelivered"),
         },
         "components": {"messages": _messages()},
     }
@@ -68,8 +77,11 @@ def _operation(action: str, channel: str) -> Document:
 
 def _messages() -> Document:
     return {
-        "jobFailed": _message("A job failed", "batch-processor-error", _JOB_ID),
-        "jobFinished": _message("A job finished", "batch-processor-job-finished", _JOB_ID),
+        "jobFailed": {**_message("A job failed", "batch-processor-error", _JOB_ID), "headers": _EVENT_HEADERS},
+        "jobFinished": {
+            **_message("A job finished", "batch-processor-job-finished", _JOB_ID),
+            "headers": _EVENT_HEADERS,
+        },
         "rejected": {
             "title": "A record that could not be counted",
             "contentType": "application/octet-stream",
@@ -80,6 +92,14 @@ def _messages() -> Document:
         "alert": {
             **_message("An alert fired or resolved", "alert", _PRESET),
             "headers": {"type": "object", "required": list(_ALERT_HEADERS), "properties": dict(_ALERT_HEADERS)},
+        },
+        "undelivered": {
+            **_message("An alert that a channel of a notifier did not take", "alert", _PRESET),
+            "headers": {
+                "type": "object",
+                "required": ["channel", "reason", "tries"],
+                "properties": {name: {"type": "string"} for name in ("channel", "reason", "tries")},
+            },
         },
     }
 
@@ -96,6 +116,19 @@ def _keyed(description: str) -> Document:
     key = {"type": "string", "description": description}
     return {"bindings": {"kafka": {"key": key, "bindingVersion": BINDING_VERSION}}}
 
+
+_EVENT_HEADERS: Document = {
+    "type": "object",
+    "properties": {
+        "received-at": {"type": "string", "description": "When the gateway took it in, epoch milliseconds, decimal."},
+        "content-encoding": {"type": "string", "description": "How the body was compressed when it came, if it was."},
+        "reconciled-at": {
+            "type": "string",
+            "description": "When it was made from Daily's list, epoch milliseconds.",
+        },
+        "event-time": {"enum": ["estimated", "unknown"], "description": "What the event_ts of a reconciled job is."},
+    },
+}
 
 _ALERT_HEADERS: Mapping[str, Document] = {
     "ce_specversion": {"type": "string", "const": "1.0"},

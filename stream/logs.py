@@ -1,4 +1,4 @@
-"""A worker's log: one line an event that matters, in one shape whoever writes it.
+"""The log of every process: one line an event that matters, in one shape whoever writes it.
 
 Law: what our modules, Faust, aiokafka and asyncio say goes to stderr through one formatter, as JSON or for a person to
 read; and no credential and no address of a customer's file gets through, whatever an exception's text holds.
@@ -7,6 +7,7 @@ read; and no credential and no address of a customer's file gets through, whatev
 import logging
 import re
 import sys
+from time import monotonic
 from typing import Any, TextIO
 
 import structlog
@@ -16,8 +17,11 @@ from stream.domain.redaction import redact
 from stream.settings import Settings
 
 _URL = re.compile(r"(https?(?:://|%3A%2F%2F))[^\s\"'<>]+", re.IGNORECASE)
-CHATTY = ("aiokafka", "faust", "mode", "asyncio")
+CHATTY = ("aiokafka", "faust", "mode", "asyncio", "apprise")
 """Libraries that tell of their inner life at `info`: at that level they speak from `warning` on."""
+
+REPEATED_AFTER_SECONDS = 60.0
+MOST_REMEMBERED = 1_000
 
 _SERVICE = "[^"
 """How Mode, on which Faust is built, begins what a service says, ours included."""
@@ -59,12 +63,37 @@ def is_worth_a_line(record: logging.LogRecord) -> bool:
     return record.levelno > logging.INFO or not str(record.msg).startswith(_SERVICE)
 
 
+class OnceAMinute(logging.Filter):
+    """Lets through what a library did not say lately; words that are filled into a message make no difference.
+
+    While a broker is away, aiokafka says so ten times a second.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said_at: dict[tuple[str, object], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Tell whether a record is to be heard."""
+        if record.name.partition(".")[0] not in CHATTY:
+            return True
+        now, key = monotonic(), (record.name, str(record.msg))
+        if now - self._said_at.get(key, -REPEATED_AFTER_SECONDS) < REPEATED_AFTER_SECONDS:
+            return False
+        if len(self._said_at) >= MOST_REMEMBERED:
+            self._said_at.clear()
+        self._said_at[key] = now
+        return True
+
+
 def configure_logs(settings: Settings, stream: TextIO | None = None) -> None:
     """Send every log of this process through one formatter to stderr, or another stream."""
     stream = stream or sys.stderr
     handler = logging.StreamHandler(stream)
     handler.setFormatter(formatter(settings.log_format, is_terminal=stream.isatty()))
     level = settings.log_level.upper()
+    if level != "DEBUG":
+        handler.addFilter(OnceAMinute())
     if level == "INFO":
         handler.addFilter(is_worth_a_line)
     logging.basicConfig(handlers=[handler], level=level, force=True)

@@ -12,7 +12,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.logs import clean, configure_logs
+from stream.logs import MOST_REMEMBERED, OnceAMinute, clean, configure_logs
 from stream.settings import Settings
 
 SIGNED = "https://media.customer.example/a.mp4?X-Amz-Signature=0123456789abcdef"
@@ -67,3 +67,14 @@ def test_libraries_do_not_tell_their_inner_life(lines: io.StringIO) -> None:
 @given(st.text(max_size=60), st.sampled_from([" ", "\n", "'", '"', "<"]))
 def test_no_web_address_survives(text: str, before: str) -> None:
     assert "customer" not in clean(f"{text.replace('customer', '')}{before}{SIGNED}")
+
+
+def test_what_a_library_says_again_and_again_is_heard_once_and_other_things_still_are() -> None:
+    heard = OnceAMinute()
+
+    def says(message: str, *arguments: object) -> bool:
+        return heard.filter(logging.LogRecord("aiokafka", logging.ERROR, "", 0, message, arguments, None))
+
+    said = [says("no node %s", 1), says("no node %s", 2), says("fetch failed")]
+    assert said == [True, False, True]
+    assert [says(f"line {number}") for number in range(2 * MOST_REMEMBERED)] == [True] * 2 * MOST_REMEMBERED

@@ -20,7 +20,9 @@ from stream.domain.burn_rate_rule import BurnRateRule, Pair
 from stream.domain.duration import format_duration
 from stream.domain.rules import ConsecutiveRule, Rule, RuleSet, SilenceRule, ThresholdRule
 from stream.domain.shift_rule import ShiftRule
+from stream.gateway.openapi import openapi as gateway_openapi
 from stream.settings import Settings
+from stream.web.openapi import openapi as worker_openapi
 
 ErrorKind = ThresholdRule | BurnRateRule | ShiftRule | ConsecutiveRule
 
@@ -95,7 +97,7 @@ def _sure(rule: ThresholdRule | BurnRateRule) -> str:
 def export_schemas(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write; made if it is missing.")],
 ) -> None:
-    """Write the JSON Schema of every message and the AsyncAPI document.
+    """Write the JSON Schema of every message, an AsyncAPI document and two of OpenAPI.
 
     For example:
       presetwatch schema export ./contracts
@@ -103,7 +105,12 @@ def export_schemas(
     Settings: the topic names in the AsyncAPI document are those of
     PRESETWATCH_EVENTS_TOPIC and its like.
     """
-    documents = {**json_schemas(), "asyncapi.json": asyncapi(_topics(given.settings()), _version())}
+    documents = {
+        **json_schemas(),
+        "asyncapi.json": asyncapi(_topics(given.settings()), _version()),
+        "openapi-gateway.json": gateway_openapi(_version()),
+        "openapi-worker.json": worker_openapi(_version()),
+    }
     for path in _write(folder, documents):
         write_line(str(path).encode())
 

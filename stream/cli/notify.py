@@ -17,11 +17,11 @@ from rich.table import Table
 from rich.text import Text
 
 from stream.cli import given
-from stream.cli.notify_log import log_to_stderr
 from stream.cli.output import counted, out, out_of_reach, say, write_line, wrong
 from stream.cli.reach import ANSWERS_WITHIN_SECONDS, describe, quiet
 from stream.domain.duration import format_duration
 from stream.domain.rules import Rule, RuleSet
+from stream.logs import configure_logs
 from stream.notify.channels.outcome import Failed
 from stream.notify.health import application
 from stream.notify.plan import Plan, Route
@@ -60,7 +60,7 @@ def notify(context: typer.Context) -> None:
         failure = asyncio.run(_reach(settings))
     if failure:
         raise out_of_reach(describe(settings, failure))
-    log_to_stderr(settings)
+    configure_logs(settings)
     asyncio.run(_run(settings, plan))
 
 

@@ -13,7 +13,6 @@ from secrets import token_bytes
 import aiohttp
 from aiokafka.errors import KafkaTimeoutError
 
-from stream.cli.gateway_log import log_to_stderr
 from stream.cli.sender import ACKNOWLEDGED_WITHIN_SECONDS, count_partitions
 from stream.domain.routing import partition_of
 from stream.gateway.openapi import WEBHOOKS_PATH
@@ -21,6 +20,7 @@ from stream.gateway.service import Service
 from stream.gateway.verification import SIGNATURE_HEADER, TIMESTAMP_HEADER, Claims, Verifier, sign
 from stream.local.loopback import HOST
 from stream.local.traffic import Delivery
+from stream.logs import configure_logs
 from stream.settings import Settings
 
 IN_FLIGHT = 500
@@ -91,7 +91,7 @@ class Poster:
 @asynccontextmanager
 async def posting(settings: Settings) -> AsyncIterator[Poster]:
     """Run a gateway for the length of the block, on any free port, and give who posts to it."""
-    log_to_stderr("error", settings.log_format)
+    configure_logs(settings.model_copy(update={"log_level": "error"}))
     partitions, key = await count_partitions(settings), token_bytes(32)
     service = Service(settings, Verifier((key,)), time_of_the_signature)
     await service.start(HOST, 0)

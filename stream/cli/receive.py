@@ -4,10 +4,10 @@ Law: it does not start unless it can tell Daily from anyone else.
 """
 
 from stream.cli import given
-from stream.cli.gateway_log import log_to_stderr
 from stream.cli.output import flush, say, write_line, wrong
 from stream.gateway.openapi import WEBHOOKS_PATH
 from stream.gateway.service import Unverifiable, run
+from stream.logs import configure_logs
 from stream.settings import PREFIX
 
 
@@ -27,7 +27,7 @@ def gateway() -> None:
     PRESETWATCH_GATEWAY_PORT, PRESETWATCH_KAFKA_BOOTSTRAP.
     """
     settings = given.settings()
-    log_to_stderr(settings.log_level, settings.log_format)
+    configure_logs(settings)
     host, port = settings.gateway_host, settings.gateway_port
 
     def introduce() -> None:

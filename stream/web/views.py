@@ -25,6 +25,7 @@ from stream.web.assets import ASSETS, add_headers, serve_asset, serve_page
 from stream.web.ingest import Ingest
 from stream.web.live import Live
 from stream.web.metrics import VERSION
+from stream.web.openapi import openapi
 from stream.web.overview import PATH as OVERVIEW
 from stream.web.overview import Overviews
 from stream.web.owners import Owners
@@ -88,6 +89,7 @@ class Views:
             "/healthz": self.vital.healthz,
             "/readyz": self.vital.readyz,
             "/metrics": self.vital.metrics,
+            "/openapi.json": self.openapi,
         }
 
     async def about(self, request: web.Request) -> web.Response:
@@ -186,6 +188,10 @@ class Views:
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """Keep telling what changes of the overview."""
         return await self.live.listen(request, self._window(request.query))
+
+    async def openapi(self, request: web.Request) -> web.Response:
+        """Describe all of this."""
+        return as_json(openapi(VERSION))
 
     def _window(self, query: Query) -> int:
         return read_span(query, "window", "5m", self.pane_ms, self.kept_ms)

@@ -90,6 +90,7 @@ def test_every_message_and_the_asyncapi_document_are_written(tmp_path: Path) -> 
     assert done.exit_code == 0
     assert done.stdout.splitlines() == [str(folder / name) for name in sorted(written)]
     assert {name: written[name] for name in json_schemas()} == json_schemas()
+    assert written.keys() - json_schemas().keys() == {"asyncapi.json", "openapi-gateway.json", "openapi-worker.json"}
     assert written["asyncapi.json"]["channels"]["alerts"]["address"] == "my-alerts"
     for name in json_schemas():
         Draft202012Validator.check_schema(written[name])
@@ -126,6 +127,12 @@ def test_every_reference_of_the_asyncapi_document_leads_somewhere() -> None:
 def test_the_asyncapi_document_has_every_topic_with_the_type_of_its_key() -> None:
     document = asyncapi(Topics("e", "r", "t", "a"), "1.2.3")
     assert (document["asyncapi"], document["info"]["version"]) == ("3.0.0", "1.2.3")
-    assert [channel["address"] for channel in document["channels"].values()] == ["e", "r", "t", "a"]
+    assert [channel["address"] for channel in document["channels"].values()] == [
+        "e",
+        "r",
+        "t",
+        "a",
+        "a.notify.undelivered",
+    ]
     for message in document["components"]["messages"].values():
         assert message["bindings"]["kafka"]["key"]["type"] == "string"

@@ -1,7 +1,6 @@
 """`notify`, as far as it needs no broker: what it teaches, checks and tries."""
 
 import json
-import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +10,6 @@ from pathlib import Path
 import pytest
 from standardwebhooks import Webhook
 
-from stream.cli.notify_log import MOST_REMEMBERED, OnceAMinute
 from tests.cli.commands import run
 from tests.notify.alerts import PEOPLE, PROGRAM, WEBHOOK_SECRET
 
@@ -109,14 +107,3 @@ def test_a_channel_that_takes_nothing_is_named_with_the_reason(file: Path) -> No
 def test_a_channel_that_there_is_not_is_wrong_input(file: Path) -> None:
     done = run("notify", "test", str(file), "--channel", "tikets")
     assert (done.exit_code, "tikets" in done.stderr) == (1, True)
-
-
-def test_what_a_library_says_again_and_again_is_heard_once_and_other_things_still_are() -> None:
-    heard = OnceAMinute()
-
-    def says(message: str, *arguments: object) -> bool:
-        return heard.filter(logging.LogRecord("aiokafka", logging.ERROR, "", 0, message, arguments, None))
-
-    said = [says("no node %s", 1), says("no node %s", 2), says("fetch failed")]
-    assert said == [True, False, True]
-    assert [says(f"line {number}") for number in range(2 * MOST_REMEMBERED)] == [True] * 2 * MOST_REMEMBERED
