@@ -22,6 +22,7 @@ DEFAULT_BOOTSTRAP = "127.0.0.1:9092"
 Duration = Annotated[int, BeforeValidator(lambda given: given if isinstance(given, int) else parse_duration(given))]
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 _THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
+_HOST = r"^([A-Za-z0-9._-]+|[0-9A-Fa-f]*:[0-9A-Fa-f.:]*:[0-9A-Fa-f.:]*)$"
 _EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104  where one may listen, but where nobody can be reached
 SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
 
@@ -60,7 +61,9 @@ class Settings(BaseSettings):
     data_dir: Path = Path(".presetwatch")
 
     web_host: str = "127.0.0.1"
-    web_advertise: str | None = Field(None, description="The host at which other workers reach this one.")
+    web_advertise: str | None = Field(
+        None, pattern=_HOST, description="The host at which other workers reach this one, without scheme and port."
+    )
     web_port: int = Field(6066, ge=1, le=65_535)
     web_token: SecretStr | None = None
     gateway_host: str = "127.0.0.1"

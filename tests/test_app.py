@@ -13,7 +13,7 @@ from stream.transport import Owner
     ("advertised", "url"),
     [
         ("10.0.0.7", "http://10.0.0.7:6066"),
-        ("worker-1", "http://worker-1:6066"),
+        ("worker_1.workers", "http://worker_1.workers:6066"),
         ("fd00::7", "http://[fd00::7]:6066"),
     ],
 )
