@@ -66,6 +66,8 @@ class Settings(BaseSettings):
     )
     web_port: int = Field(6066, ge=1, le=65_535)
     web_token: SecretStr | None = None
+    web_public: bool = Field(False, description="Whether others may read without a token.")
+    web_hosts: str = Field("", description="Names by which people reach a worker, comma-separated.")
     gateway_host: str = "127.0.0.1"
     gateway_port: int = Field(8080, ge=1, le=65_535)
     webhook_hmac: SecretStr | None = Field(None, description="Secrets as Daily gives them, comma-separated.")
@@ -91,6 +93,17 @@ class Settings(BaseSettings):
     def advertised_host(self) -> str:
         """Where other workers reach this one: a name or an address."""
         return self.web_advertise or (socket.gethostname() if self.web_host in _EVERY_ADDRESS else self.web_host)
+
+    @property
+    def hosts(self) -> list[str]:
+        """The names by which people reach a worker."""
+        named = [each.strip().lower() for each in self.web_hosts.split(",")]
+        return [each for each in (*named, self.advertised_host.lower()) if each]
+
+    @property
+    def is_open_to_strangers(self) -> bool:
+        """Whether whoever reaches this machine over a network may read what a worker serves, without being meant to."""
+        return not (self.web_token or self.web_public or self.web_host in _THIS_MACHINE)
 
     @property
     def tallies_topic(self) -> str:

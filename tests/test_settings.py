@@ -124,6 +124,21 @@ def test_a_login_that_lacks_something_is_refused_with_what_it_lacks() -> None:
     assert settings(**login).kafka_username == "me"
 
 
+@pytest.mark.parametrize(
+    ("given", "is_open"),
+    [
+        ({}, False),
+        ({"web_host": "::1"}, False),
+        ({"web_host": "0.0.0.0"}, True),
+        ({"web_host": "10.1.2.3"}, True),
+        ({"web_host": "0.0.0.0", "web_token": "hush"}, False),
+        ({"web_host": "0.0.0.0", "web_public": True}, False),
+    ],
+)
+def test_a_worker_is_open_to_strangers_only_if_told_so(given: dict[str, Any], is_open: bool) -> None:
+    assert settings(**given).is_open_to_strangers is is_open
+
+
 def test_settings_do_not_change_while_a_process_runs() -> None:
     held = settings()
     with pytest.raises(ValidationError, match="frozen"):

@@ -31,7 +31,7 @@ from stream.counting_stage import StateUnusable
 from stream.domain.rules import RuleSet
 from stream.gateway.openapi import WEBHOOKS_PATH
 from stream.pipeline import Pipeline
-from stream.settings import Settings
+from stream.settings import PREFIX, Settings
 from stream.topics import Unfit
 from stream.worker import prepare, run
 
@@ -54,6 +54,7 @@ def worker() -> None:
     """
     settings = given.settings()
     rules = given.rules(settings, given.rules_path(settings))
+    _refuse_strangers(settings)
     check_port(settings)
     pipeline = _prepare(settings, rules)
     leave_out_expected_tracebacks()
@@ -61,6 +62,14 @@ def worker() -> None:
         run(pipeline)
     except SystemExit as end:
         raise _ending(settings, pipeline, end) from None
+
+
+def _refuse_strangers(settings: Settings) -> None:
+    if settings.is_open_to_strangers:
+        raise wrong(
+            f"With {PREFIX}WEB_HOST={settings.web_host} whoever reaches this machine may read everything: set "
+            f"{PREFIX}WEB_TOKEN, or {PREFIX}WEB_PUBLIC=true if that is meant."
+        )
 
 
 def _prepare(settings: Settings, rules: RuleSet) -> Pipeline:

@@ -8,9 +8,11 @@ so it outlives a restart; a new token ends all of them. Comparisons take the sam
 import hmac
 from hashlib import sha256
 from http import HTTPStatus
+from ipaddress import ip_address
 from typing import Any
 
 from aiohttp import web
+from yarl import URL
 
 from stream.web.assets import ASSETS, read_asset
 from stream.web.problems import OPEN_PATHS, Handler, problem_response
@@ -18,6 +20,8 @@ from stream.web.problems import OPEN_PATHS, Handler, problem_response
 COOKIE = "presetwatch"
 COOKIE_SECONDS = 30 * 24 * 3600
 LOGIN = "/login"
+OWN_DOMAINS = (".localhost", ".local", ".internal", ".svc")
+"""Nobody can register these (RFC 6761, RFC 6762, ICANN for `.internal`); `.svc` is inside a Kubernetes cluster."""
 
 
 def cookie_of(token: str) -> str:
@@ -53,6 +57,42 @@ def _is_open(path: str) -> bool:
 def _knows(request: web.Request, token: str) -> bool:
     by_header = _is(request.headers.get("Authorization", ""), f"Bearer {token}")
     return by_header or _is(request.cookies.get(COOKIE, ""), cookie_of(token))
+
+
+def require_known_host(names: frozenset[str]) -> Any:
+    """Return the middleware that answers only to names which nobody else can make lead here, and to those given.
+
+    A page on the web can have its own name resolve to this machine, and then reads what it likes; it cannot do so with
+    an address, with a name without dots, or with one under a domain that is reserved for networks of one's own.
+    """
+
+    @web.middleware
+    async def check_host(request: web.Request, handler: Handler) -> web.StreamResponse:
+        host = _host_of(request.host)
+        if request.path in OPEN_PATHS or _is_ones_own(host) or host in names:
+            return await handler(request)
+        return problem_response(
+            HTTPStatus.MISDIRECTED_REQUEST,
+            f"This worker does not answer to the name {host!r}: set PRESETWATCH_WEB_TOKEN, or add it to "
+            "PRESETWATCH_WEB_HOSTS.",
+        )
+
+    return check_host
+
+
+def _host_of(header: str) -> str:
+    try:
+        return (URL(f"//{header}").host or "").lower().rstrip(".")
+    except ValueError:
+        return ""
+
+
+def _is_ones_own(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return bool(host) and ("." not in host or host.endswith(OWN_DOMAINS))
+    return True
 
 
 def log_in_with(token: str | None) -> Handler:

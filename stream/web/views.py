@@ -19,7 +19,7 @@ from stream.domain.rolling import rolling_series, thresholds
 from stream.health import LOOK_SECONDS, Health
 from stream.pipeline import Pipeline
 from stream.topics import changelog_of
-from stream.web.access import LOGIN, log_in_with, require_token
+from stream.web.access import LOGIN, log_in_with, require_known_host, require_token
 from stream.web.answers import spans, windows
 from stream.web.assets import ASSETS, add_headers, serve_asset, serve_page
 from stream.web.ingest import Ingest
@@ -52,7 +52,9 @@ class Views:
         self._serve(cast("Web", self.app.web).web_app, token)
 
     def _serve(self, web_app: web.Application, token: str | None) -> None:
-        web_app.middlewares.extend((answer_problems, require_token(token)))
+        hosts = frozenset(self.pipeline.settings.hosts)
+        guard = require_token(token) if token else require_known_host(hosts)
+        web_app.middlewares.extend((answer_problems, guard))
         web_app.on_response_prepare.append(add_headers)
         web_app.cleanup_ctx.append(self._watch)
         web_app.on_shutdown.append(self.live.close)

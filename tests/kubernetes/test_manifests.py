@@ -113,7 +113,7 @@ def test_every_setting_that_is_given_exists() -> None:
     given = {name for each in WRITTEN if each["kind"] == "ConfigMap" for name in each["data"]}
     for pod in PODS.values():
         given |= {each["name"] for each in pod["spec"]["template"]["spec"]["containers"][0]["env"]}
-    assert len(given) == 8
+    assert len(given) == 9
     assert {name.removeprefix(PREFIX).lower() for name in given} <= set(Settings.model_fields)
 
 

@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from stream.web.access import COOKIE, LOGIN, cookie_of, log_in_with, require_token
+from stream.web.access import COOKIE, LOGIN, cookie_of, log_in_with, require_known_host, require_token
 from stream.web.assets import ASSETS, serve_asset, serve_page
 from stream.web.problems import answer_problems
 
@@ -70,3 +70,29 @@ async def test_without_a_token_there_is_nothing_to_log_in_to() -> None:
     app.router.add_post(LOGIN, log_in_with(None))
     async with TestClient(TestServer(app)) as client:
         assert (await client.post(LOGIN, data={"token": ""})).status == HTTPStatus.UNAUTHORIZED
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:6066", HTTPStatus.OK),
+        ("[::1]:6066", HTTPStatus.OK),
+        ("localhost:6066", HTTPStatus.OK),
+        ("worker", HTTPStatus.OK),
+        ("presetwatch-0.presetwatch.default.svc", HTTPStatus.OK),
+        ("Watch.Example.com.", HTTPStatus.OK),
+        ("rebound.example.com", HTTPStatus.MISDIRECTED_REQUEST),
+        ("127.0.0.1.example.com:6066", HTTPStatus.MISDIRECTED_REQUEST),
+        ("", HTTPStatus.MISDIRECTED_REQUEST),
+        ("a:b:c", HTTPStatus.MISDIRECTED_REQUEST),
+    ],
+)
+async def test_without_a_token_a_worker_answers_only_to_names_that_no_stranger_can_make_lead_here(
+    host: str, status: HTTPStatus
+) -> None:
+    app = web.Application(middlewares=[answer_problems, require_known_host(frozenset({"watch.example.com"}))])
+    app.router.add_get("/api/rates", _rates)
+    app.router.add_get("/healthz", _rates)
+    async with TestClient(TestServer(app)) as client:
+        assert (await client.get("/api/rates", headers={"Host": host})).status == status
+        assert (await client.get("/healthz", headers={"Host": host})).status == HTTPStatus.OK
