@@ -45,7 +45,7 @@ class Board:
     newest_pane_ms: int = -1
     forgot_at_ms: int = 0
     restored: tuple[str, ...] = ()
-    """Presets whose alerts may be those of rules that are gone."""
+    """Presets of which rules that are gone, or mean something else now, may be remembered."""
     changed_blocks: set[tuple[str, int]] = field(default_factory=set)
     changed_days: set[tuple[str, int]] = field(default_factory=set)
     """Days whose hours have been settled or dropped."""
@@ -97,19 +97,29 @@ class Board:
                 yield from self._decide_preset(name)
         self.tick_ms = clock_ms
 
-    def _resolve_removed(self, at_ms: int) -> Iterator[AlertEvent]:
-        """End the alerts of rules that were there before a restart and are gone."""
+    def _resolve_removed(self, clock_ms: int) -> Iterator[AlertEvent]:
+        """End what other rules have begun, at the first tick that they do not see: a crash must not move it."""
         restored, self.restored = self.restored, ()
         for name in restored:
-            preset = self.presets[name]
-            gone = preset.alerts.keys() - {watched.rule.name for watched in self.policy.watched_by(name)}
-            for rule in sorted(gone):
-                del preset.alerts[rule]
-                self.changed_presets.add(name)
-                if rule in preset.fired:
-                    event = self._removed(preset, preset.fired[rule], at_ms)
-                    self._keep(preset, event)
-                    yield event
+            at_ms = self._next_tick(self.presets[name])
+            if at_ms > clock_ms:
+                self.restored += (name,)
+            else:
+                yield from self._forget_rules(name, at_ms)
+
+    def _next_tick(self, preset: Preset) -> int:
+        return (preset.decided_to_ms or 0) + self.policy.pane_ms
+
+    def _forget_rules(self, name: str, at_ms: int) -> Iterator[AlertEvent]:
+        preset = self.presets[name]
+        gone = preset.rules_gone({watched.rule.name: watched.rule.fingerprint for watched in self.policy.watched_by(name)})
+        for rule in gone:
+            self.changed_presets.add(name)
+            preset.forget_rule(rule)
+            if rule in preset.fired:
+                event = self._removed(preset, preset.fired[rule], at_ms)
+                self._keep(preset, event)
+                yield event
 
     def _removed(self, preset: Preset, fired: AlertEvent, at_ms: int) -> AlertEvent:
         counts = preset.counts_since(at_ms - (fired.window_end - fired.window_start), at_ms)
@@ -188,7 +198,7 @@ class Board:
         before = preset.alerts.get(rule.name, QUIET)
         reading = Reading(signal, watched.condition.has_data(rule, sight))
         after, moved_by = observe(before, reading, rule, sight.at_ms)
-        preset.alerts[rule.name] = after
+        preset.alerts[rule.name], preset.meanings[rule.name] = after, rule.fingerprint
         if moved_by is None or Phase.FIRING not in (before.phase, after.phase):
             return
         started_at_ms = before.started_at_ms if after.started_at_ms is None else after.started_at_ms
@@ -275,9 +285,27 @@ class Board:
 
     def resume(self) -> None:
         """Derive what rows do not hold, after the rest was restored."""
+        for _ in self.adopt(self.policy):
+            pass
+
+    def adopt(self, policy: DecidingPolicy) -> Iterator[None]:
+        """Decide by other rules from the next tick on, as a board does that is restored under them.
+
+        To be called when all rows have been written, and run to its end, with a pause after each preset for whoever
+        must not wait: its windows are summed anew.
+        """
+        self.policy = policy
         self.restored = tuple(sorted(self.presets))
-        for name, preset in self.presets.items():
-            preset.catch_up(self.tick_ms)
-            preset.ahead = sorted(start for start in preset.panes if start >= (preset.decided_to_ms or 0))
-            preset.open_windows(self.policy.windows_for(name), self.policy.hours_for(name))
-            preset.due_ms = self._next_due(name, preset, preset.decided_to_ms or 0)
+        for name in self.restored:
+            self._derive(name, self.presets[name])
+            yield
+
+    def _derive(self, name: str, preset: Preset) -> None:
+        preset.catch_up(self.tick_ms)
+        preset.errors_kept = max(1, self.policy.rules.max_consecutive)
+        preset.ahead = sorted(start for start in preset.panes if start >= (preset.decided_to_ms or 0))
+        settled = preset.open_windows(self.policy.windows_for(name), self.policy.hours_for(name))
+        self.changed_days.update((name, day_of(hour_ms)) for hour_ms in settled)
+        # A new rule may have something to say of what is long past, such as silence, so the next tick is not passed over.
+        is_new = preset.decided_to_ms is None
+        preset.due_ms = self._next_due(name, preset, 0) if is_new else self._next_tick(preset)

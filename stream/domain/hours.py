@@ -36,19 +36,22 @@ class Hours:
     sums: dict[Counted, Sum] = field(default_factory=dict)
     """The jobs of the running hour, as each filter of a window counts them."""
 
-    def open(self, keys: Iterable[WindowKey], span_ms: int, panes: Mapping[int, Counts], at_ms: int | None) -> None:
-        """Begin as things stood at a tick, with the hours that are known and the panes that had closed."""
+    def open(self, keys: Iterable[WindowKey], span_ms: int, panes: Mapping[int, Counts], at_ms: int | None) -> list[int]:
+        """Begin as things stood at a tick, with the hours that are known and the panes that had closed.
+
+        Returns the hours that were settled by that.
+        """
         self.span_ms = span_ms
         self.hour_ms = -1 if at_ms is None else pane_start(at_ms, HOUR_MS)
-        if span_ms:
-            self._settle_unknown(panes)
+        settled = self._settle_unknown(panes) if span_ms else []
         self.windows.open(keys if span_ms else (), self.past, None if at_ms is None else self.hour_ms)
         self._begin_hour()
         for start, counts in panes.items():
             if at_ms is not None and self.hour_ms <= start < at_ms:
                 self._run(counts)
+        return settled
 
-    def _settle_unknown(self, panes: Mapping[int, Counts]) -> None:
+    def _settle_unknown(self, panes: Mapping[int, Counts]) -> list[int]:
         """Settle the hours that are known by their panes alone: no rule asked for hours before."""
         unknown: dict[int, dict[Cell, int]] = {}
         for start, counts in panes.items():
@@ -56,6 +59,7 @@ class Hours:
             if counts and hour_ms < self.hour_ms and hour_ms not in self.past:
                 add_counts(unknown.setdefault(hour_ms, {}), _coarse(counts))
         self.past.update(unknown)
+        return list(unknown)
 
     def _begin_hour(self) -> None:
         self.running, self.sums = {}, {key.counted: NOTHING for key in self.windows.keys}

@@ -4,7 +4,7 @@ Law: closing panes in order keeps every window equal to the sum of its panes, at
 window's length nor the number of panes kept.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
@@ -45,6 +45,8 @@ class Preset:
     hours: Hours = field(default_factory=Hours)
     alerts: dict[str, Alert] = field(default_factory=dict)
     recency: Recency = field(default_factory=Recency)
+    meanings: dict[str, str] = field(default_factory=dict)
+    """The fingerprint of the rule that each alert is one of, by rule."""
     fired: dict[str, AlertEvent] = field(default_factory=dict)
     """What was said when each alert that is firing now fired, by rule."""
     shifts: dict[str, Shift] = field(default_factory=dict)
@@ -90,11 +92,15 @@ class Preset:
                 add_counts(total, stamped.tally.seen)
         return total
 
-    def open_windows(self, keys: Iterable[WindowKey], hours_ms: int) -> None:
-        """Derive the rolling windows, as they stood when this preset was last decided on, from its panes and hours."""
+    def open_windows(self, keys: Iterable[WindowKey], hours_ms: int) -> list[int]:
+        """Derive the rolling windows, as they stood when this preset was last decided on, from its panes and hours.
+
+        Returns the hours that only panes were known of, and that must outlive them.
+        """
         panes, known = {start: self.decided_in(start) for start in self.panes}, tuple(keys)
         self.windows.open((key for key in known if key.length_ms <= FINE_MS), panes, self.decided_to_ms)
-        self.hours.open((key for key in known if key.length_ms > FINE_MS), hours_ms, panes, self.decided_to_ms)
+        long = (key for key in known if key.length_ms > FINE_MS)
+        return self.hours.open(long, hours_ms, panes, self.decided_to_ms)
 
     def decided_in(self, start_ms: int) -> dict[Cell, int]:
         """Return the jobs of a pane that rules may use."""
@@ -156,6 +162,17 @@ class Preset:
     def has_open_alert(self) -> bool:
         """Tell whether any alert is pending or firing."""
         return any(alert.phase is not Phase.INACTIVE for alert in self.alerts.values())
+
+    def rules_gone(self, meanings: Mapping[str, str]) -> list[str]:
+        """Name the rules that something is remembered of and that are not there, or do not mean what they meant."""
+        known = {rule: self.meanings.get(rule, meanings.get(rule)) for rule in self.alerts}
+        known |= {rule: shift.rule for rule, shift in self.shifts.items() if rule not in known}
+        return sorted(rule for rule, meaning in known.items() if rule not in meanings or meanings[rule] != meaning)
+
+    def forget_rule(self, rule: str) -> None:
+        """Forget what is remembered of a rule, other than what was said when its alert fired."""
+        for remembered in (self.alerts, self.meanings, self.shifts):
+            remembered.pop(rule, None)
 
     def _starts_between(self, start_ms: int, end_ms: int) -> Iterator[int]:
         spanned = range(next_boundary(start_ms, self.pane_ms), end_ms, self.pane_ms)

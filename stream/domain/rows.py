@@ -72,6 +72,7 @@ class PresetRow(_Row):
     recency: Recency
     fired: dict[str, AlertEvent] = {}
     shifts: dict[str, Shift] = {}
+    meanings: dict[str, str] = {}
 
 
 FORMAT = 1
@@ -147,6 +148,7 @@ def preset_row(preset: Preset | None) -> bytes | None:
         recency=preset.recency,
         fired=preset.fired,
         shifts=preset.shifts,
+        meanings=preset.meanings,
     )
     return row.model_dump_json().encode()
 
@@ -206,7 +208,7 @@ def _restore_preset(board: Board, name: str, row: PresetRow) -> None:
     preset = board.preset(name)
     preset.decided_to_ms, preset.last_job_ms = row.decided_to_ms, row.last_job_ms
     preset.alerts, preset.recency, preset.fired = dict(row.alerts), row.recency, dict(row.fired)
-    preset.shifts = dict(row.shifts)
+    preset.shifts, preset.meanings = dict(row.shifts), dict(row.meanings)
 
 
 def _restore_day(board: Board, name: str, row: DayRow) -> None:

@@ -4,6 +4,8 @@ Law: a rule that exists can be evaluated, so nothing downstream checks a bound a
 durations are milliseconds here and text there.
 """
 
+import hashlib
+import json
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
@@ -82,6 +84,12 @@ class RuleSet(Frozen):
         if len({rule.name for rule in rules}) < len(rules):
             raise ValueError("must have a name each of its own")
         return rules
+
+    @cached_property
+    def version(self) -> str:
+        """A hash of all that the file says, comments, order of keys and spacing left out."""
+        said = self.model_dump(mode="json", by_alias=True)
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:12]
 
     @cached_property
     def with_variants(self) -> tuple[Rule, ...]:
