@@ -112,7 +112,9 @@ class Board:
 
     def _forget_rules(self, name: str, at_ms: int) -> Iterator[AlertEvent]:
         preset = self.presets[name]
-        gone = preset.rules_gone({watched.rule.name: watched.rule.fingerprint for watched in self.policy.watched_by(name)})
+        gone = preset.rules_gone(
+            {watched.rule.name: watched.rule.fingerprint for watched in self.policy.watched_by(name)}
+        )
         for rule in gone:
             self.changed_presets.add(name)
             preset.forget_rule(rule)

@@ -36,7 +36,9 @@ class Hours:
     sums: dict[Counted, Sum] = field(default_factory=dict)
     """The jobs of the running hour, as each filter of a window counts them."""
 
-    def open(self, keys: Iterable[WindowKey], span_ms: int, panes: Mapping[int, Counts], at_ms: int | None) -> list[int]:
+    def open(
+        self, keys: Iterable[WindowKey], span_ms: int, panes: Mapping[int, Counts], at_ms: int | None
+    ) -> list[int]:
         """Begin as things stood at a tick, with the hours that are known and the panes that had closed.
 
         Returns the hours that were settled by that.

@@ -131,6 +131,18 @@ class Decider:
         self.board.changed_presets.clear()
         return self.board.forget()
 
+    def adopt(self, policy: DecidingPolicy) -> None:
+        """Go on by other rules."""
+        self.save()
+        self.policy = policy
+        list(self.board.adopt(policy))
+
+    def restart(self, policy: DecidingPolicy) -> None:
+        """End in good order and start again by other rules."""
+        self.save()
+        self.policy = policy
+        self.recover()
+
     def recover(self) -> None:
         """Start again from the tables."""
         self.board, self.position = rows.restore(self.policy, True, self.rates, self.alerts)
