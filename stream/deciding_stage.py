@@ -4,6 +4,7 @@ Law: alert events are acknowledged before the state that says they were sent, ro
 was read. A crash in between repeats alerts under the same ids with the same bytes, and loses none.
 """
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from time import monotonic, time
@@ -109,6 +110,7 @@ class DecidingStage:
                 return None
             if chunk.start > owned.position:
                 return owned.position
+            await self._go_on_by_rules(chunk.partition, owned)
             fresh = chunk.run.since(owned.position)
             for value in fresh.values:
                 self._merge(owned.board, value)
@@ -132,8 +134,25 @@ class DecidingStage:
     async def save(self, partition: int) -> None:
         """Write a partition's state if it has moved since it was last written."""
         async with self.owned.changing(partition) as owned:
-            if owned is not None and (owned.saved_position != owned.position or owned.board.has_changed()):
+            if owned is None:
+                return
+            await self._go_on_by_rules(partition, owned)
+            if owned.saved_position != owned.position or owned.board.has_changed():
                 await self._save(partition, owned)
+
+    async def adopt(self, policy: DecidingPolicy) -> None:
+        """Decide by other rules from the next tick on; partitions that cannot be changed now follow when they can."""
+        self.policy = policy
+        for partition in list(self.owned):
+            await self.save(partition)
+
+    async def _go_on_by_rules(self, partition: int, owned: Decided) -> None:
+        if owned.board.policy is self.policy:
+            return
+        # What was decided by the old rules is written first, so that whoever takes over finds what a restart finds.
+        await self._save(partition, owned)
+        for _ in owned.board.adopt(self.policy):
+            await asyncio.sleep(0)
 
     async def _save(self, partition: int, owned: Decided) -> None:
         # A preset's row says up to which tick its panes have been decided on, so they must be there before it.

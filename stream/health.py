@@ -18,6 +18,9 @@ from stream.pipeline import Pipeline
 from stream.probe import Probe
 
 LOOK_SECONDS = 5.0
+MOST_FAULTS_TOLD = 3
+"""Of a rules file; the log has all of them."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -71,6 +74,7 @@ class Health:
             self._clock_stands_seconds(),
             meters["read"],
             sum(meters.under("rejected:").values()),
+            "; ".join(map(str, pipeline.reloading.refused[:MOST_FAULTS_TOLD])),
         )
 
     def _clock_stands_seconds(self) -> float:

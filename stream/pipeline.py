@@ -27,6 +27,8 @@ from stream.domain.rules import RuleSet
 from stream.outbox import Outbox
 from stream.policies import counting_policy, deciding_policy
 from stream.reader import CHUNKS_AHEAD, Chunk, Reader
+from stream.reloading import LOOK_SECONDS as RULES_SECONDS
+from stream.reloading import Reloading
 from stream.settings import Settings
 from stream.tables import Pen, declare_tables, new_claim, recover
 from stream.topics import TABLES, EventsTopic
@@ -46,7 +48,7 @@ class Pipeline:
 
     def __init__(self, settings: Settings, rules: RuleSet, topic: EventsTopic) -> None:
         causes = Causes(rules.reasons)
-        self.settings, self.rules, self.partitions = settings, rules, topic.partitions
+        self.settings, self.partitions = settings, topic.partitions
         self.app = build_app(settings, topic.partitions, self)
         declare_tables(self.app, topic.partitions)
         self.outbox = Outbox(self.app)
@@ -61,6 +63,7 @@ class Pipeline:
             self.deciding.clock_ms,
             topic.topic_id,
         )
+        self.reloading = Reloading(settings, rules, self.counting, self.deciding)
         self.recoveries = 0
         self._has_resumed = False
         self._orphaned_at: dict[int, float] = {}
@@ -79,6 +82,7 @@ class Pipeline:
         self.app.agent(tallies, name="rate")(self.rate)
         self.app.timer(IDLE_CHECK_SECONDS, name="save")(self.save)
         self.app.timer(IDLE_CHECK_SECONDS, name="orphans")(self.look_for_orphans)
+        self.app.timer(RULES_SECONDS, name="rules")(self.reloading.look)
 
     def _topic(self, name: str) -> Any:
         return self.app.topic(name, value_type=None, key_serializer="raw", value_serializer="raw", internal=True)

@@ -3,12 +3,18 @@
 Law: the running worker and a replay get their policies here, so they cannot disagree.
 """
 
+from collections.abc import Iterator
+
 from stream.domain.causes import Causes
+from stream.domain.duration import format_duration
 from stream.domain.panes import HOUR_MS, next_boundary
 from stream.domain.rules import RuleSet
 from stream.domain.sources import CountingPolicy
 from stream.domain.watching import DecidingPolicy
 from stream.settings import Settings
+
+LEAST_ERRORS_KEPT = 10
+"""So many failures of a reason are remembered whatever rules ask for, so that most files can be taken while running."""
 
 
 def retention_ms(settings: Settings, rules: RuleSet) -> int:
@@ -24,10 +30,25 @@ def counting_policy(settings: Settings, rules: RuleSet) -> CountingPolicy:
         horizon_ms=settings.dedupe_horizon,
         retention_ms=retention_ms(settings, rules),
         max_presets=settings.max_presets,
-        errors_kept=max(1, rules.max_consecutive),
+        errors_kept=max(LEAST_ERRORS_KEPT, rules.max_consecutive),
     )
 
 
 def deciding_policy(settings: Settings, rules: RuleSet, causes: Causes, sources: int) -> DecidingPolicy:
     """Return what the deciding stage is told; `sources` is the events topic's partition count."""
     return DecidingPolicy(rules, causes.party_of, sources, settings.pane, retention_ms(settings, rules))
+
+
+def needs_restart(had: CountingPolicy, wanted: CountingPolicy) -> Iterator[str]:
+    """Say what counting would have to remember for other rules, and has not from its start on."""
+    if wanted.errors_kept > had.errors_kept:
+        yield (
+            f"a rule asks for {wanted.errors_kept} errors in a row, and this worker has remembered {had.errors_kept} of "
+            "each reason since its start: restart the workers to use this file"
+        )
+    if wanted.retention_ms > had.retention_ms:
+        wanted_for, had_for = format_duration(wanted.retention_ms), format_duration(had.retention_ms)
+        yield (
+            f"its windows need jobs of the last {wanted_for}, and this worker has kept those of {had_for} since its "
+            "start: restart the workers to use this file"
+        )

@@ -7,6 +7,8 @@ starts another.
 import asyncio
 import gc
 import os
+import signal
+import sys
 from pathlib import Path
 from threading import Timer
 
@@ -16,6 +18,7 @@ import structlog
 from stream.domain.rules import RuleSet
 from stream.logs import configure_logs
 from stream.pipeline import Pipeline
+from stream.reloading import Reloading
 from stream.rules_file import Fault, default_rules_path, read
 from stream.settings import Settings
 from stream.topics import Unfit, ensure_topics, identify
@@ -42,6 +45,7 @@ def run(pipeline: Pipeline) -> None:
     spare_the_collector()
     Path(pipeline.app.conf.datadir).parent.mkdir(parents=True, exist_ok=True)
     worker = PatientWorker(pipeline.app, override_logging=False, redirect_stdouts=False, quiet=True)
+    worker.reloading = pipeline.reloading
     worker.spinner = None  # it draws on stdout, terminal or not
     worker.execute_from_commandline()
 
@@ -58,6 +62,14 @@ class PatientWorker(faust.Worker):
     Faust waits without end for the broker to take its last commit. One that never answers would leave a worker that
     counts nothing any more and still keeps its partitions from others.
     """
+
+    reloading: Reloading
+
+    def install_signal_handlers(self) -> None:
+        """Read the rules file at SIGHUP, too; in a terminal that signal means that the terminal is gone."""
+        super().install_signal_handlers()
+        if not sys.stdin.isatty():
+            self.loop.add_signal_handler(signal.SIGHUP, self.reloading.ask)
 
     async def stop(self) -> None:
         """Stop; after a while at once, which loses nothing: whoever takes over counts on from the journal."""

@@ -30,6 +30,7 @@ class Name(StrEnum):
     BROKER = "broker"
     WATERMARK = "watermark"
     REJECTED = "rejected"
+    RULES = "rules"
 
     @property
     def may_be_mended_by_a_restart(self) -> bool:
@@ -68,6 +69,8 @@ class Vitals:
     """How long a clock may stand, idle time and the length of a pane taken into account."""
     read: int = 0
     rejected: int = 0
+    rules_refused: str = ""
+    """What is wrong with the rules file, if that is why it is not in force."""
 
 
 @dataclass(slots=True)
@@ -100,7 +103,7 @@ class Watch:
     def look(self, now: Vitals) -> list[Fault]:
         """Return what is wrong; to be called every few seconds."""
         self._still.begin()
-        looks = [self._recovery, self._broker, self._rejected]
+        looks = [self._recovery, self._broker, self._rejected, self._rules]
         # Nothing need move in a worker that is not ready, and nothing can without a broker.
         if now.is_ready and not list(self._broker(now)):
             looks += [self._consumer, self._agent, self._watermark]
@@ -155,4 +158,10 @@ class Watch:
                 Name.REJECTED,
                 f"{rejected:,} of the last {read:,} records were rejected: see the headers on the rejected topic, "
                 "and find who writes to the events topic.",
+            )
+
+    def _rules(self, now: Vitals) -> Iterator[Fault]:
+        if now.rules_refused:
+            yield Fault(
+                Name.RULES, f"The rules file was refused, and the rules before it are in force: {now.rules_refused}."
             )

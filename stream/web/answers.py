@@ -161,6 +161,7 @@ def combine(parts: Sequence[Answer], window: str, now_ms: int, behind_limit_ms: 
         "newest": None if newest_ms is None else format_time(newest_ms),
         "behind_limit_seconds": behind_limit_ms / 1000,
         "faults": faults,
+        "rules": sorted({part["rules"] for part in parts if "rules" in part}),
         "alerts": shown_alerts(alerts),
         "ingest": added(part["ingest"] for part in parts),
         "rates": rates,

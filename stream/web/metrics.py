@@ -70,6 +70,10 @@ def _alerts(pipeline: Pipeline) -> Values:
     return {(kind.value,): pipeline.deciding.meters[f"alerts:{kind}"] for kind in AlertKind}
 
 
+def _reloads(pipeline: Pipeline) -> Values:
+    return {("applied",): pipeline.reloading.reloads, ("refused",): pipeline.reloading.refusals}
+
+
 def _foreign_writes(pipeline: Pipeline) -> Values:
     return {("journal",): pipeline.counting.meters["superseded"], ("state",): pipeline.deciding.meters["foreign_rows"]}
 
@@ -106,12 +110,25 @@ COUNTERS = (
         (),
         _one(lambda pipeline: pipeline.deciding.meters["foreign_tallies"]),
     ),
+    Declared("rules_reloads", "Changes of the rules file.", ("outcome",), _reloads),
     Declared("recoveries", "Partitions taken over.", (), _one(lambda pipeline: pipeline.recoveries)),
     Declared("rebalances", "Rebalances of the group.", (), _one(lambda pipeline: pipeline.app.rebalancing_count)),
 )
 
 GAUGES = (
     Declared("build_info", "1, labelled with the version that runs.", ("version",), lambda _: {(VERSION,): 1}),
+    Declared(
+        "rules_info",
+        "1, labelled with the version of the rules in force.",
+        ("version",),
+        lambda pipeline: {(pipeline.reloading.rules.version,): 1},
+    ),
+    Declared(
+        "rules_refused",
+        "1 while the rules file is not in force because something is wrong with it.",
+        (),
+        _one(lambda pipeline: bool(pipeline.reloading.refused)),
+    ),
     Declared("ready", "1 once joined and recovered.", (), _one(lambda pipeline: pipeline.is_ready())),
     Declared("watermark_lag_seconds", "Now less the time that has been decided to.", PARTITION, _watermark_lag),
     Declared(

@@ -90,6 +90,7 @@ class Overviews:
             "newest_ms": max((self._newest_ms(each) for each in deciding.owned), default=0),
             "faults": [fault.as_dict() for fault in self._health.faults],
             "ingest": self._ingest.counts(),
+            "rules": self._whole.pipeline.reloading.rules.version,
         }
 
     def _newest_ms(self, partition: int) -> int:

@@ -11,7 +11,7 @@ from typing import Any, cast
 from aiohttp import web
 from faust.web.drivers.aiohttp import Web
 
-from schemas.times import read_time
+from schemas.times import format_time, read_time
 from stream.domain import queries
 from stream.domain.deciding import Board
 from stream.domain.duration import format_duration
@@ -43,13 +43,17 @@ class Views:
         self.health, self.ingested = Health(pipeline), Ingest(pipeline)
         self.vital = VitalViews(self.health)
         self.pane_ms = pipeline.settings.pane
-        self.kept_ms = pipeline.deciding.policy.retention_ms
         token = pipeline.settings.web_token.get_secret_value() if pipeline.settings.web_token else None
         owners = Owners(self.app, changelog_of(pipeline.settings.app_id, "rates"), token)
         self.whole = Whole(pipeline, owners)
         self.overviews = Overviews(self.whole, self.health, self.ingested)
         self.live = Live(self.overviews)
         self._serve(cast("Web", self.app.web).web_app, token)
+
+    @property
+    def kept_ms(self) -> int:
+        """How long panes are kept under the rules in force."""
+        return self.pipeline.deciding.policy.retention_ms
 
     def _serve(self, web_app: web.Application, token: str | None) -> None:
         hosts = frozenset(self.pipeline.settings.hosts)
@@ -107,6 +111,7 @@ class Views:
                 "partitions": self.pipeline.partitions,
                 "windows": windows(self.pane_ms, self.kept_ms),
                 "spans": spans(self.pane_ms, self.kept_ms),
+                **self._edition(),
                 "rules": self._rules(),
             }
         )
@@ -168,11 +173,20 @@ class Views:
         return as_json({"alerts": newest_first})
 
     async def rules(self, request: web.Request) -> web.Response:
-        """List the rules in force, as they stand in the rules file."""
-        return as_json({"rules": self._rules()})
+        """List the rules in force, as they stand in the rules file, and what is wrong with that file if it is not."""
+        return as_json({**self._edition(), "rules": self._rules()})
+
+    def _edition(self) -> dict[str, Any]:
+        reloading = self.pipeline.reloading
+        refused = [{"line": fault.line or None, "fault": fault.message} for fault in reloading.refused]
+        return {
+            "rules_version": reloading.rules.version,
+            "rules_since": format_time(int(reloading.since * 1000)),
+            "rules_refused": refused,
+        }
 
     def _rules(self) -> list[Any]:
-        return [rule.model_dump(mode="json", by_alias=True) for rule in self.pipeline.rules.rules]
+        return [rule.model_dump(mode="json", by_alias=True) for rule in self.pipeline.reloading.rules.rules]
 
     async def ingest(self, request: web.Request) -> web.Response:
         """Say how what comes in fares on all workers: counts, silence, and how far decisions lie behind the clock."""
