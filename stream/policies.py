@@ -14,7 +14,7 @@ from stream.domain.watching import DecidingPolicy
 from stream.settings import Settings
 
 LEAST_ERRORS_KEPT = 10
-"""So many failures of a reason are remembered whatever rules ask for, so that most files can be taken while running."""
+"""So many failures of a reason are remembered whatever rules ask for, so that most files need no restart."""
 
 
 def retention_ms(settings: Settings, rules: RuleSet) -> int:
@@ -43,8 +43,8 @@ def needs_restart(had: CountingPolicy, wanted: CountingPolicy) -> Iterator[str]:
     """Say what counting would have to remember for other rules, and has not from its start on."""
     if wanted.errors_kept > had.errors_kept:
         yield (
-            f"a rule asks for {wanted.errors_kept} errors in a row, and this worker has remembered {had.errors_kept} of "
-            "each reason since its start: restart the workers to use this file"
+            f"a rule asks for {wanted.errors_kept} errors in a row, and this worker has remembered {had.errors_kept} "
+            "of each reason since its start: restart the workers to use this file"
         )
     if wanted.retention_ms > had.retention_ms:
         wanted_for, had_for = format_duration(wanted.retention_ms), format_duration(had.retention_ms)

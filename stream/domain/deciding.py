@@ -308,6 +308,6 @@ class Board:
         preset.ahead = sorted(start for start in preset.panes if start >= (preset.decided_to_ms or 0))
         settled = preset.open_windows(self.policy.windows_for(name), self.policy.hours_for(name))
         self.changed_days.update((name, day_of(hour_ms)) for hour_ms in settled)
-        # A new rule may have something to say of what is long past, such as silence, so the next tick is not passed over.
+        # A new rule may have something to say of what is long past, such as silence: no tick is passed over before it.
         is_new = preset.decided_to_ms is None
         preset.due_ms = self._next_due(name, preset, 0) if is_new else self._next_tick(preset)

@@ -66,6 +66,7 @@ class StandIn:
     alerts: list[dict[str, Any]] = field(default_factory=list)
     faults: list[dict[str, Any]] = field(default_factory=list)
     missing: str = ""
+    rules_version: str = "5f1d"
     decided_to_ms: int | None = NOW_MS
     now_ms: int = NOW_MS + 9_000
 
@@ -74,6 +75,7 @@ class StandIn:
         if self.missing:
             raise unavailable(self.missing)
         part = {"rates": self.rates, "alerts": self.alerts, "faults": self.faults, "newest_ms": self.decided_to_ms or 0}
+        part |= {"rules": self.rules_version}
         part |= {"decided_to_ms": {"0": self.decided_to_ms}, "ingest": {**COUNTS, "recent": COUNTS}}
         return combine([part], "5m", self.now_ms, 45_000)
 
@@ -83,6 +85,8 @@ class StandIn:
             "windows": windows(10_000, 90_000_000),
             "spans": spans(10_000, 90_000_000),
             "rules": [],
+            "rules_version": self.rules_version,
+            "rules_refused": [],
             "version": "0",
         }
         return as_json(about)

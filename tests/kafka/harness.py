@@ -197,6 +197,7 @@ class Deployment:
             process = subprocess.Popen(
                 [sys.executable, "-m", *self._command(log)],
                 env={**self.environment, "PRESETWATCH_WEB_PORT": str(port)},
+                stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )

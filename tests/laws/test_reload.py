@@ -1,4 +1,4 @@
-"""Rules that change under a worker decide from a tick on as they do after a restart, and what they leave alone stays."""
+"""Rules that change under a worker decide from a tick on as after a restart, and what they leave alone stays."""
 
 from random import Random
 from typing import Any
@@ -31,7 +31,7 @@ def decider_at(told: list[Story], places: set[int], rules: RuleSet, messages: in
 
 
 @given(stories(), CUTS, rule_sets(), rule_sets(), READ, STEPS)
-def test_a_worker_that_reloads_and_crashes_says_what_one_says_that_restarted_with_the_new_file(
+def test_a_worker_that_reloads_and_crashes_says_what_one_says_that_restarted_with_the_new_file(  # noqa: PLR0917  # drawn
     told: list[Story], places: set[int], before: RuleSet, after: RuleSet, messages: int, steps: Steps
 ) -> None:
     policy = deciding_policy(after, len(told))

@@ -5,7 +5,7 @@ import { percent } from "./format.js";
 export function showAbout(about) {
   const settings = ["pane", "allowed_lateness", "idle_after", "dedupe_horizon", "kept", "max_presets", "partitions"];
   byId("about-body").replaceChildren(
-    el("details", {}, el("summary", {}, `${about.rules.length} rules`),
+    el("details", {}, el("summary", {}, `${about.rules.length} rules, version ${about.rules_version}`), refusal(about.rules_refused),
       el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Rules" }, el("table", {},
         el("thead", {}, el("tr", {}, ["Rule", "Severity", "Watches", "Fires when"].map((title) => el("th", { scope: "col" }, title)))),
         el("tbody", {}, about.rules.map((rule) => el("tr", {}, el("th", { scope: "row" }, rule.name), el("td", {}, rule.severity),
@@ -13,6 +13,12 @@ export function showAbout(about) {
     el("details", {}, el("summary", {}, "Settings"), el("dl", { class: "facts" },
       settings.map((name) => el("div", {}, el("dt", {}, name.replaceAll("_", " ")), el("dd", {}, String(about[name])))))),
     el("p", { class: "note" }, `presetwatch ${about.version}`));
+}
+
+function refusal(faults) {
+  if (!faults.length) return "";
+  const said = faults.map(({ line, fault }) => (line ? `line ${line}: ${fault}` : fault)).join("; ");
+  return el("p", { class: "note" }, `The rules file as it is now was refused, and these are still in force: ${said}`);
 }
 
 const HEAD = new Set(["name", "kind", "severity", "presets", "labels", "annotations"]);

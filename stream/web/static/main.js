@@ -70,6 +70,7 @@ function show() {
 const feed = new Feed({
   url: () => `/api/stream?window=${encodeURIComponent(chosenWindow())}`,
   onOverview: (message) => {
+    if (message.rules?.length && about && !message.rules.includes(about.rules_version)) renew();
     const isBeat = !message.whole && Object.keys(message).length === 1 && !known.problem;
     take(message);
     link.isLive = true;
@@ -87,12 +88,26 @@ const feed = new Feed({
   },
 });
 
+async function ask() {
+  const response = await fetch("/api/about");
+  if (response.status === 401) return location.reload();
+  if (!response.ok) throw new Error(response.statusText);
+  about = await response.json();
+}
+
+// The rules have changed under the page.
+async function renew() {
+  try {
+    await ask();
+  } catch {
+    return;
+  }
+  showAbout(about);
+}
+
 async function begin() {
   try {
-    const response = await fetch("/api/about");
-    if (response.status === 401) return location.reload();
-    if (!response.ok) throw new Error(response.statusText);
-    about = await response.json();
+    await ask();
   } catch {
     link.hasFailed = true;
     showVerdict(link);
