@@ -110,7 +110,7 @@ class DecidingStage:
                 return None
             if chunk.start > owned.position:
                 return owned.position
-            await self._go_on_by_rules(chunk.partition, owned)
+            await self._go_on_by_rules(owned)
             fresh = chunk.run.since(owned.position)
             for value in fresh.values:
                 self._merge(owned.board, value)
@@ -121,7 +121,7 @@ class DecidingStage:
             self.meters.update(f"alerts:{event.kind}" for event in events)
             self.waits.observe(time() - event.at / 1000 for event in events)
             if events or monotonic() - owned.saved_at >= CHECKPOINT_SECONDS:
-                await self._save(chunk.partition, owned)
+                await self._save(owned)
         return None
 
     def _merge(self, board: Board, value: bytes | None) -> None:
@@ -136,9 +136,9 @@ class DecidingStage:
         async with self.owned.changing(partition) as owned:
             if owned is None:
                 return
-            await self._go_on_by_rules(partition, owned)
+            await self._go_on_by_rules(owned)
             if owned.saved_position != owned.position or owned.board.has_changed():
-                await self._save(partition, owned)
+                await self._save(owned)
 
     async def adopt(self, policy: DecidingPolicy) -> None:
         """Decide by other rules from the next tick on; partitions that cannot be changed now follow when they can."""
@@ -146,15 +146,20 @@ class DecidingStage:
         for partition in list(self.owned):
             await self.save(partition)
 
-    async def _go_on_by_rules(self, partition: int, owned: Decided) -> None:
+    async def _go_on_by_rules(self, owned: Decided) -> None:
         if owned.board.policy is self.policy:
             return
-        # What was decided by the old rules is written first, so that whoever takes over finds what a restart finds.
-        await self._save(partition, owned)
+        # What was decided by the old rules is written first, so that this board goes on from what a restart finds; and
+        # nothing is forgotten in between, since a restart would find it.
+        await self._write(owned)
         for _ in owned.board.adopt(self.policy):
             await asyncio.sleep(0)
 
-    async def _save(self, partition: int, owned: Decided) -> None:
+    async def _save(self, owned: Decided) -> None:
+        await self._write(owned)
+        owned.board.forget()
+
+    async def _write(self, owned: Decided) -> None:
         # A preset's row says up to which tick its panes have been decided on, so they must be there before it.
         board, pen = owned.board, owned.pen
         written = await self.outbox.send(self._blocks(pen, board))
@@ -168,7 +173,6 @@ class DecidingStage:
         written += await self.outbox.send(owned.useless)
         owned.useless.clear()
         self._look_for_others(owned, written)
-        board.forget()
 
     def _look_for_others(self, owned: Decided, written: list[Acknowledged]) -> None:
         """Write everything again if anyone else has written: of equal keys, compaction keeps the last."""

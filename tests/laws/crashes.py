@@ -117,23 +117,30 @@ class Decider:
 
     def save(self, blocks: int | None = None, presets: int | None = None) -> None:
         """Write the tables; with numbers, crash when so many rows of each have been written."""
+        self._write(blocks, presets)
+        if blocks is not None or presets is not None:
+            return self.recover()
+        self._finish()
+        return self.board.forget()
+
+    def _write(self, blocks: int | None, presets: int | None) -> None:
         for name, block_ms in sorted(self.board.changed_blocks)[:blocks]:
             _put(self.rates, rows.block_key(name, block_ms), rows.block_row(self.board, name, block_ms))
         for name, day_ms in sorted(self.board.changed_days)[: None if presets else blocks]:
             _put(self.rates, rows.day_key(name, day_ms), rows.day_row(self.board, name, day_ms))
         for name in sorted(self.board.changed_presets)[:presets]:
             _put(self.alerts, rows.preset_key(name), rows.preset_row(self.board.presets.get(name)))
-        if blocks is not None or presets is not None:
-            return self.recover()
+
+    def _finish(self) -> None:
         self.alerts[rows.CLOCK_KEY] = rows.clock_row(self.board, self.position)
         self.board.changed_blocks.clear()
         self.board.changed_days.clear()
         self.board.changed_presets.clear()
-        return self.board.forget()
 
     def adopt(self, policy: DecidingPolicy) -> None:
         """Go on by other rules."""
-        self.save()
+        self._write(None, None)
+        self._finish()
         self.policy = policy
         list(self.board.adopt(policy))
 
