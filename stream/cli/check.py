@@ -47,7 +47,7 @@ def check_rules(
     path = given.rules_path(settings, file)
     found = given.rules(settings, path)
     out().print(rules_table(found))
-    write_line(f"{path} (version {found.version}): {counted(len(found.rules), 'rule')}, all sound.".encode())
+    write_line(f"{path}: version {found.version}, {counted(len(found.rules), 'rule')}, all sound.".encode())
 
 
 def rules_table(rules: RuleSet) -> Table:
