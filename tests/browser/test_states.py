@@ -95,6 +95,14 @@ async def test_hostile_names_are_text_and_nothing_of_them_runs(browser: Browser)
         await expect(page.locator("#detail-title")).to_have_text("Error rate of a/b?c=d#e&f=%2F")
 
 
+async def test_rules_that_change_under_the_page_are_shown(browser: Browser) -> None:
+    known = StandIn([rate("summarize", 0, 60)])
+    async with standing_in(known) as address, opened(browser, address) as page:
+        await expect(page.locator("#about-body")).to_contain_text("0 rules, version 5f1d")
+        known.rules_version = "77aa"
+        await expect(page.locator("#about-body")).to_contain_text("0 rules, version 77aa")
+
+
 async def test_a_thousand_presets_are_listed_worst_first_and_found_by_name(browser: Browser) -> None:
     known = StandIn([rate(f"preset-{n:03}", n % 7, 60) for n in range(1_000)], [alert("preset-500")])
     async with standing_in(known) as address, opened(browser, address) as page:

@@ -117,3 +117,13 @@ def test_when_half_is_rejected_it_is_said(read: int, rejected: int, *, loud: boo
 
 def test_a_restart_is_asked_for_only_where_it_may_help() -> None:
     assert [name for name in Name if name.may_be_mended_by_a_restart] == [Name.AGENT, Name.CONSUMER, Name.RECOVERY]
+
+
+def test_a_refused_rules_file_is_told_at_once_and_asks_for_no_restart() -> None:
+    watch = Watch()
+    assert watch.look(sound(0.0)) == []
+    faults = watch.look(replace(sound(STEP), rules_refused="rules.toml:3: a fault"))
+    assert names(faults) == [Name.RULES]
+    assert "rules.toml:3: a fault" in faults[0].detail
+    assert not Name.RULES.may_be_mended_by_a_restart
+    assert watch.look(sound(2 * STEP)) == []

@@ -195,6 +195,28 @@ def test_an_alert_whose_rule_is_gone_resolves_for_that_reason() -> None:
     assert queries.alerts(board, frozenset({"firing"})) == []
 
 
+def passing(board: Board, panes: int) -> list[tuple[str, str | None]]:
+    """Let time pass, and return what is said of it."""
+    board.merge(PackedTally(source_partition=0, offset=panes, watermark_ms=T0_MS + panes * PANE_MS))
+    return [(event.rule, event.resolve_reason) for event in board.decide()]
+
+
+def test_an_alert_of_a_release_that_did_not_note_what_rules_mean_goes_on() -> None:
+    older = {key: edited(row, meanings={}) if key == PRESET else row for key, row in ALERTS.items()}
+    board, _ = rows.restore(deciding_policy(RULES, 1), True, RATES, older)
+    assert passing(board, 3) == []
+    assert [alert["rule"] for alert in queries.alerts(board, frozenset({"firing"}))] == ["rate"]
+
+
+def test_a_silence_that_began_before_its_rule_did_is_noticed() -> None:
+    board, _ = rows.restore(deciding_policy(RULES, 1), True, RATES, ALERTS)
+    passing(board, 600)
+    quiet = {"name": "quiet", "kind": "silence", "presets": (), "after": "10m"}
+    rules = (*(rule.model_dump(by_alias=True) for rule in RULES.rules), quiet)
+    list(board.adopt(deciding_policy(RuleSet.model_validate({"rules": rules}), 1)))
+    assert passing(board, 601) == [("quiet", None)]
+
+
 def test_state_of_another_pane_is_refused_with_both_lengths() -> None:
     policy = replace(deciding_policy(RULES, 1), pane_ms=5_000)
     with pytest.raises(rows.Unreadable) as refused:
