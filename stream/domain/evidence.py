@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from schemas.alert import AlertEvent
+from schemas.alert import AlertEvent, AlertKind, ResolveReason
 from schemas.times import format_time
 from stream.domain.alerting import Trigger
 from stream.domain.annotations import DETAILS, Value, render
@@ -108,8 +108,8 @@ def resolve_removed(fired: AlertEvent, at_ms: int, counts: Counts, party_of: Cal
         update={
             "id": f"{fired.episode}-2",
             "sequence": 2,
-            "kind": "resolved",
-            "resolve_reason": "rule_removed",
+            "kind": AlertKind.RESOLVED,
+            "resolve_reason": ResolveReason.RULE_REMOVED,
             "at": at_ms,
             "window_start": at_ms - (fired.window_end - fired.window_start),
             "window_end": at_ms,
