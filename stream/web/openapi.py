@@ -61,7 +61,7 @@ def _operations() -> dict[str, Document]:
             _held(alerts=_list(_alert())),
             _parameter("state", "One of firing, pending, resolved, or several with commas between.", _TEXT),
         ),
-        "/api/rules": _operation("rules", "The rules in force.", _held(rules=_list(_OBJECT))),
+        "/api/rules": _operation("rules", "The rules in force, and why the file is not if it is not.", _rules()),
         "/api/about": _operation("about", "What runs here, by which settings.", _OBJECT),
         "/api/ingest": _operation("ingest", "How what comes in fares.", _OBJECT),
         "/api/overview": _operation("overview", "What the dashboard shows.", _OBJECT, window),
@@ -71,6 +71,11 @@ def _operations() -> dict[str, Document]:
         "/metrics": _text("metrics", "Metrics for Prometheus.", "text/plain"),
         "/openapi.json": _operation("openapi", "This document.", _OBJECT),
     }
+
+
+def _rules() -> Document:
+    refused = _held(line={"type": ["integer", "null"]}, fault=_TEXT)
+    return _held(rules_version=_TEXT, rules_since=_TIME, rules_refused=_list(refused), rules=_list(_OBJECT))
 
 
 def _operation(
