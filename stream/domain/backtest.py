@@ -4,6 +4,7 @@ Law: each trial's events are those of a replay of the log under its rules alone,
 together if they name the same reasons of their own, since a job's reason is part of what is counted.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -44,6 +45,7 @@ class Backtest(Replay):
     trials: list[Trial] = field(init=False)
     panes: dict[str, PaneSums] = field(default_factory=dict)
     """By preset, all jobs by event time."""
+    meters: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         # Slots and bare super() do not go together in a dataclass.
@@ -67,6 +69,7 @@ class Backtest(Replay):
         return iter(())
 
     def _note(self, batch: Batch) -> None:
+        self.meters.update(batch.meters)
         for (preset, start), tally in batch.tallies.items():
             sums = self.panes.setdefault(preset, {}).setdefault(start, [0, 0])
             for cell, count in tally.seen.items():

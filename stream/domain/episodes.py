@@ -20,7 +20,7 @@ FLAPS_WITHIN_MS = 15 * 60_000
 
 
 class Incident(NamedTuple):
-    """What really happened, as people say: to presets that match a glob, from start up to end, in epoch milliseconds."""
+    """What really happened to the presets that match a glob, from start up to end, in epoch milliseconds."""
 
     preset: str
     starts_at_ms: int

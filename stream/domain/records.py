@@ -47,3 +47,8 @@ class Run:
         if not skipped:
             return self
         return Run(self.offsets[skipped:], self.times[skipped:], self.values[skipped:], self.keys[skipped:])
+
+    def before(self, end: int) -> "Run":
+        """Return the part that lies below an offset."""
+        kept = sum(offset < end for offset in self.offsets) if self.offsets[-1] >= end else len(self.offsets)
+        return Run(self.offsets[:kept], self.times[:kept], self.values[:kept], self.keys[:kept])

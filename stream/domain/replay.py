@@ -61,6 +61,12 @@ class Replay:
                 yield from self.take(partition, run)
         yield from self.finish()
 
+    def run_runs(self, runs: Iterable[tuple[int, Run]]) -> Iterator[AlertEvent]:
+        """Yield the alert events of a whole log that comes in runs, each of one partition."""
+        for partition, run in runs:
+            yield from self.take_run(partition, run)
+        yield from self.finish()
+
     def take(self, partition: int, records: Iterable[SourceRecord]) -> Iterator[AlertEvent]:
         """Yield the alert events that some of one partition's records bring about."""
         return self.take_run(partition, Run.of(list(records)))
