@@ -7,10 +7,9 @@ dropped without a number.
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any, Self
 
-from stream.cli.lines import Chunked, read_lines
+from stream.cli.lines import Chunked, read_some
 from stream.cli.output import Tell
 from stream.domain.causes import Causes
 from stream.domain.placing import Log
@@ -20,9 +19,6 @@ from stream.domain.rules import RuleSet
 from stream.domain.sources import Batch
 from stream.policies import counting_policy, deciding_policy
 from stream.settings import Settings
-
-RUN_RECORDS = 20_000
-"""So many lines are read at once."""
 
 
 @dataclass
@@ -44,10 +40,10 @@ class Metered(Replay):
 
 def read_runs(bodies: Chunked, partitions: int, tell: Tell) -> Iterator[tuple[int, Run]]:
     """Yield the records that a file's lines would be on a topic of so many partitions, by partition."""
-    log, lines = Log(partitions), read_lines(bodies)
-    while some := list(islice(lines, RUN_RECORDS)):
-        yield from log.append([line.value for line in some])
-        tell(some[-1].read_bytes, f"{sum(log.ends):,} records")
+    log = Log(partitions)
+    for values, read_bytes in read_some(bodies):
+        yield from log.append(values)
+        tell(read_bytes, f"{sum(log.ends):,} records")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,12 @@ Law: a file's lines are keyed and put on partitions by their bytes alone, so the
 the topic. The plain form writes them to stdout and nothing else; a back-test writes its findings there.
 """
 
+import gc
 import json
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -85,11 +88,22 @@ def replay(  # noqa: PLR0913, PLR0917  # an option each
         _replay(settings, files[paths[0]], file, as_json=as_json)
         return
     incidents = _incidents(labels) if labels else ()
-    if file is not None:
-        outcome = _try_on_file(settings, files, file, incidents)
-    else:
-        outcome = _try_on_topic(settings, files, (begin, end), incidents)
+    with _leaving_cycles():
+        if file is not None:
+            outcome = _try_on_file(settings, files, file, incidents)
+        else:
+            outcome = _try_on_topic(settings, files, (begin, end), incidents)
     _tell(outcome, report, as_json=as_json)
+
+
+@contextmanager
+def _leaving_cycles() -> Iterator[None]:
+    # The domain makes no reference cycles, and a third of the time would go into looking for them.
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _replay(settings: Settings, rules: RuleSet, file: Path, *, as_json: bool) -> None:
@@ -97,9 +111,10 @@ def _replay(settings: Settings, rules: RuleSet, file: Path, *, as_json: bool) ->
     alerts: Counter[str] = Counter()
     is_hidden = sys.stdout.isatty()  # where the alert events go
     with given.opened(file) as bodies, counting_up("replaying", given.size_of(file), is_hidden=is_hidden) as tell:
-        for event in replayed.run_runs(read_runs(bodies, settings.partitions, tell)):
-            alerts[event.kind] += 1
-            write_line(event.to_json())
+        with _leaving_cycles():
+            for event in replayed.run_runs(read_runs(bodies, settings.partitions, tell)):
+                alerts[event.kind] += 1
+                write_line(event.to_json())
     summary = Summary(replayed.meters, alerts)
     say(json.dumps(summary.as_dict()) if as_json else summary.as_text())
 

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from stream.domain.fast_parse import UsualEvents
+
 
 class SourceRecord(Protocol):
     """One record of a log; aiokafka's `ConsumerRecord` fits as it is."""
@@ -30,6 +32,8 @@ class Run:
     times: Sequence[int]
     values: Sequence[bytes | None]
     keys: Sequence[bytes | None]
+    usual: UsualEvents | None = None
+    """What `read_usual` makes of the values, where that is known already."""
 
     @classmethod
     def of(cls, records: Sequence[SourceRecord]) -> "Run":
