@@ -110,11 +110,11 @@ def _replay(settings: Settings, rules: RuleSet, file: Path, *, as_json: bool) ->
     replayed = Metered.under(settings, rules)
     alerts: Counter[str] = Counter()
     is_hidden = sys.stdout.isatty()  # where the alert events go
-    with given.opened(file) as bodies, counting_up("replaying", given.size_of(file), is_hidden=is_hidden) as tell:
-        with _leaving_cycles():
-            for event in replayed.run_runs(read_runs(bodies, settings.partitions, tell)):
-                alerts[event.kind] += 1
-                write_line(event.to_json())
+    bar = counting_up("replaying", given.size_of(file), is_hidden=is_hidden)
+    with given.opened(file) as bodies, bar as tell, _leaving_cycles():
+        for event in replayed.run_runs(read_runs(bodies, settings.partitions, tell)):
+            alerts[event.kind] += 1
+            write_line(event.to_json())
     summary = Summary(replayed.meters, alerts)
     say(json.dumps(summary.as_dict()) if as_json else summary.as_text())
 

@@ -71,7 +71,7 @@ class Backtest(Replay):
     def _note(self, batch: Batch) -> None:
         self.meters.update(batch.meters)
         for (preset, start), tally in batch.tallies.items():
-            sums = self.panes.setdefault(preset, {}).setdefault(start, [0, 0])
-            for cell, count in tally.seen.items():
-                sums[0] += count if cell.reason else 0
-                sums[1] += count
+            if tally.seen:  # a pane in which late jobs became known may have none of its own
+                sums = self.panes.setdefault(preset, {}).setdefault(start, [0, 0])
+                sums[0] += sum(count for cell, count in tally.seen.items() if cell.reason)
+                sums[1] += sum(tally.seen.values())

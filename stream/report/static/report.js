@@ -34,19 +34,24 @@ const said = (one) => [
   ...(one.summary ? [one.summary] : []),
 ].join(" · ");
 
+// Rules that fire at the same time lie below one another, so that none hides another.
 function lane(name, episodes, kind) {
+  const rules = [...new Set(episodes.map((one) => one.rule))].sort();
   const track = el("div", { class: "track" });
   track.style.left = `${LEFT}px`;
   track.style.right = `${RIGHT}px`;
   const marks = episodes.map((one) => {
     const classes = kind ?? `${one.severity}${one.isFalse ? " false" : ""}`;
     const node = el("div", { class: `mark ${classes}`, title: said(one), role: "img", "aria-label": said(one), tabindex: 0 });
+    node.style.top = `${1.3 + 0.75 * rules.indexOf(one.rule)}rem`;
     track.append(node);
     return { node, one };
   });
   const title = el("span", { class: "lane-name" }, name);
   title.style.paddingInlineStart = `${LEFT + 4}px`;
-  return { node: el("div", { class: "lane" }, title, track), marks };
+  const row = el("div", { class: "lane" }, title, track);
+  row.style.height = `${1.5 + 0.75 * rules.length}rem`;
+  return { node: row, marks };
 }
 
 function place(lanes, min, max) {
@@ -72,7 +77,10 @@ function shadeIncidents(chart) {
 
 const axes = (format) => {
   const common = { stroke: colour("muted"), grid: { stroke: colour("line"), width: 1 }, ticks: { stroke: colour("line") } };
-  return [common, { ...common, values: (_, values) => values.map(format), size: LEFT }];
+  // Least step in seconds, its format, and what is added where a year, month or day begins: a clock of 24 hours.
+  const clock = (least, format) => [least, format, "\n{YYYY}-{MM}-{DD}", null, "\n{MM}-{DD}", null, null, null, 1];
+  const times = [[86400, "{MM}-{DD}", "\n{YYYY}", null, null, null, null, null, 1], clock(3600, "{HH}:{mm}"), clock(60, "{HH}:{mm}"), clock(1, "{HH}:{mm}:{ss}")];
+  return [{ ...common, values: times }, { ...common, values: (_, values) => values.map(format), size: LEFT }];
 };
 
 function options(chart, height, series, format, top, more) {
