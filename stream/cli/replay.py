@@ -63,14 +63,13 @@ def replay(  # noqa: PLR0913, PLR0917  # an option each
     alarms were false. --from and --to go by when records reached the topic,
     and windows are empty at the beginning.
 
-    Labels are [[incident]] tables with preset, start and end in a file whose
-    name ends in .toml, or the same keys as JSON, one incident a line.
+    Labels say what really was, each with preset, start and end: as incident
+    tables of a .toml file, or as JSON, one incident a line.
 
     For example:
       presetwatch replay last-week.ndjson --rules stricter.toml
       presetwatch replay - < webhooks.ndjson | jq -r .annotations.summary
-      presetwatch replay --from 7d --rules now.toml --rules stricter.toml \
---labels incidents.toml --report week.html
+      presetwatch replay --from 7d --rules a.toml --rules b.toml --report w.html
 
     Settings: PRESETWATCH_RULES, PRESETWATCH_PANE, PRESETWATCH_ALLOWED_LATENESS
     and PRESETWATCH_PARTITIONS, which should be that of the topic; for the

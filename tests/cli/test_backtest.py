@@ -14,12 +14,16 @@ from tests.cli.commands import body, run
 
 SEED, MINUTES = 7, 22
 ENV = {"PRESETWATCH_PARTITIONS": "3"}
-LAX = """
+NERVOUS = """
 [[rule]]
-name = "high-error-rate"
+name = "one-is-enough"
 kind = "threshold"
-window = "5m"
-error_rate = 0.6
+window = "30s"
+error_rate = 0.1
+min_jobs = 2
+confidence = 0
+keep_firing_for = "0s"
+presets = ["summarize", "action-items"]
 
 [[rule]]
 name = "long-silence"
@@ -56,10 +60,10 @@ def labels(tmp_path: Path) -> Path:
 def in_a_folder_with_rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("demo.toml").write_bytes(DEMO_RULES.read_bytes())
-    Path("lax.toml").write_text(LAX)
+    Path("nervous.toml").write_text(NERVOUS)
 
 
-TWO = ("--rules", "demo.toml", "--rules", "lax.toml")
+TWO = ("--rules", "demo.toml", "--rules", "nervous.toml")
 GOLDEN = Path(__file__).with_name("backtest.golden.txt")
 
 
@@ -73,8 +77,8 @@ def test_the_summary_of_the_demos_traffic_is_as_it_was(bodies: Path, labels: Pat
 def test_json_holds_what_the_tables_hold_and_each_episode(bodies: Path, labels: Path) -> None:
     done = run("replay", str(bodies), *TWO, "--labels", str(labels), "--json", env=ENV)
     found = json.loads(done.stdout)
-    demo, lax = found["rules"]
-    assert (demo["file"], demo["found"], demo["false_alarms"], lax["file"]) == ("demo.toml", 4, 0, "lax.toml")
+    demo, nervous = found["rules"]
+    assert (demo["file"], demo["found"], demo["false_alarms"], nervous["file"]) == ("demo.toml", 4, 0, "nervous.toml")
     assert demo["episodes"] == len(demo["list"]) == sum(each["episodes"] for each in demo["by_rule"].values())
     assert {one["delay_seconds"]["demo.toml"] is not None for one in found["incidents"]} == {True}
     assert found["records"]["jobs"] > 1_000
@@ -121,7 +125,7 @@ def test_no_jobs_at_all_are_no_episodes_and_make_a_page_all_the_same() -> None:
         (["-", "--from", "7d"], 2, "give either FILE, or a range of the events topic"),
         (["--from", "yesterday"], 1, "--from yesterday is neither a time nor a duration before now"),
         (["--from", "1h", "--to", "2h"], 1, "--from 1h is not before --to 2h"),
-        (["-", "--rules", "lax.toml", "--rules", "lax.toml"], 1, "One rules file is given twice"),
+        (["-", "--rules", "nervous.toml", "--rules", "nervous.toml"], 1, "One rules file is given twice"),
         (["-", "--labels", "none.toml"], 1, "none.toml: cannot be read"),
         (["--from", "7d"], 3, "The broker at 127.0.0.1:1 does not answer"),
     ],

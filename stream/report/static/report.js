@@ -115,7 +115,7 @@ function listed(chart) {
   const rows = chart.lanes.flatMap(({ file, episodes }) => episodes.map((one) => el("tr", {},
     ...[file, one.rule, timeText(one.from), lasting(one.to - one.from), one.isOpen ? "still firing" : "resolved", one.isFalse ? "false alarm" : "", one.summary].map((text) => el("td", {}, text)))));
   if (!rows.length) return el("p", { class: "note" }, "No rules file gave an alert.");
-  const heads = ["rules", "rule", "fired", "lasted", "", "", "summary"].map((text) => el("th", { scope: "col" }, text));
+  const heads = ["rules", "rule", "fired", "lasted", "since then", "verdict", "summary"].map((text) => el("th", { scope: "col" }, text));
   const table = el("table", {}, el("thead", {}, el("tr", {}, ...heads)), el("tbody", {}, ...rows));
   return el("details", {}, el("summary", {}, `${rows.length} episode${rows.length === 1 ? "" : "s"} as a table`), el("div", { class: "wide" }, table));
 }
