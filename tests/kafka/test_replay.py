@@ -1,5 +1,6 @@
 """`replay` over a stretch of the events topic: what came in it, no more and no less, as a plain replay has it."""
 
+import asyncio
 import json
 import time
 from collections.abc import Iterable, Iterator
@@ -9,7 +10,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from stream.domain.routing import partition_of, record_key
-from tests.cli.commands import body
+from tests.cli.commands import body, run
 from tests.kafka.test_command_line import Place, place
 
 __all__ = ["place"]
@@ -46,9 +47,10 @@ async def send(place: Place, records: Iterable[Came]) -> None:
             await producer.send_and_wait(topic, value, key, where, timestamp_ms=at_ms)
 
 
-def replayed(place: Place, *arguments: str) -> dict[str, Any]:
-    done = place.run("replay", *arguments, "--rules", str(place.folder / "rules.toml"), "--json")
-    assert done.returncode == 0, done.stderr
+async def replayed(place: Place, *arguments: str) -> dict[str, Any]:
+    rules = str(place.folder / "rules.toml")
+    done = await asyncio.to_thread(run, "replay", *arguments, "--rules", rules, "--json", env=place.env)
+    assert done.exit_code == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 
@@ -66,10 +68,11 @@ async def test_a_range_of_the_topic_is_what_came_in_it_and_alerts_as_a_plain_rep
         ("--from", "10m"): [],
     }
     for arguments, presets in expected.items():
-        found = replayed(place, *arguments)
+        found = await replayed(place, *arguments)
         assert [one["preset"] for one in found["rules"][0]["list"]] == presets, arguments
         assert found["records"]["jobs"] == 20 * len(presets), arguments
-    assert alerts(place, b"\n".join(each.value for each in (*old, *new))) == fired(replayed(place, "--from", "7d"))
+    whole = await replayed(place, "--from", "7d")
+    assert fired(whole) == alerts(place, b"\n".join(each.value for each in (*old, *new)))
 
 
 def fired(found: dict[str, Any]) -> list[tuple[str, str]]:
@@ -77,7 +80,7 @@ def fired(found: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def alerts(place: Place, bodies: bytes) -> list[tuple[str, str]]:
-    done = place.run("replay", "-", "--rules", str(place.folder / "rules.toml"), given=bodies)
+    done = run("replay", "-", "--rules", str(place.folder / "rules.toml"), env=place.env, given=bodies)
     events = [json.loads(line) for line in done.stdout.splitlines()]
     return [(one["at"], one["preset"]) for one in events if one["kind"] == "fired"]
 
@@ -90,10 +93,10 @@ async def test_a_range_begins_and_ends_where_it_says_to_the_millisecond(place: P
     between = [
         time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at)) + f".{round(at * 1000) % 1000:03}Z" for at in (begin, end)
     ]
-    assert replayed(place, "--from", between[0], "--to", between[1])["records"]["jobs"] == 4
+    assert (await replayed(place, "--from", between[0], "--to", between[1]))["records"]["jobs"] == 4
 
 
 async def test_a_topic_that_is_not_there_is_named(place: Place) -> None:
-    done = place.run("replay", "--from", "7d")
-    assert done.returncode == 1
-    assert done.stderr.startswith(f"There is no topic events-{place.unique}: set PRESETWATCH_EVENTS_TOPIC".encode())
+    done = await asyncio.to_thread(run, "replay", "--from", "7d", env=place.env)
+    assert done.exit_code == 1
+    assert done.stderr.startswith(f"There is no topic events-{place.unique}: set PRESETWATCH_EVENTS_TOPIC")

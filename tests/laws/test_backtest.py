@@ -3,7 +3,7 @@
 from dataclasses import replace
 from itertools import islice
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.domain.backtest import Backtest
@@ -34,6 +34,7 @@ BODIES = st.one_of(
 )
 
 
+@settings(max_examples=50)
 @given(stories(), st.lists(rule_sets(), min_size=1, max_size=3))
 def test_rule_sets_tried_together_say_what_each_says_alone(told: list[Story], tried: list[RuleSet]) -> None:
     logs = write(told)
@@ -49,6 +50,7 @@ def test_rule_sets_tried_together_say_what_each_says_alone(told: list[Story], tr
         assert canonical(trial.events) == canonical([*events, *alone.finish()])
 
 
+@settings(max_examples=50)
 @given(stories(), rule_sets())
 def test_the_jobs_of_a_backtest_are_those_that_queries_count(told: list[Story], rules: RuleSet) -> None:
     logs = write(told)
