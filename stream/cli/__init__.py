@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from stream.cli import check, demo, doctor, feed, look, notify, receive, reconcile, run, top, webhook
+from stream.cli import check, demo, doctor, feed, look, notify, receive, reconcile, replay, run, top, webhook
 from stream.cli.output import Ended, ExitCode, abandon_stdout, flush, say
 
 ABOUT = """Tells you when your Daily batch-processor jobs start failing.
@@ -52,7 +52,7 @@ app.command()(run.worker)
 app.command()(receive.gateway)
 app.command()(run.broker)
 app.command()(feed.produce)
-app.command()(feed.replay)
+app.command()(replay.replay)
 app.command()(look.alerts)
 app.command()(look.rates)
 app.command()(top.top)

@@ -1,12 +1,9 @@
-"""`produce` and `replay`: webhook bodies from a file, onto the events topic or through the same domain code in memory.
+"""`produce`: webhook bodies from a file, onto the events topic.
 
-Law: both key and partition a body by its bytes alone, so the alert events of a replay are those of the topic.
+Law: a body is keyed by its bytes alone, as `replay` does it, so the alert events of a replay are those of the topic.
 """
 
 import asyncio
-import json
-import sys
-from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 from select import select
@@ -17,7 +14,6 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from stream.cli import given
 from stream.cli.lines import CHUNK_BYTES, Chunked, Line, Splitter
-from stream.cli.metered import Metered, Summary, read_records
 from stream.cli.output import Tell, counted, counting_up, out_of_reach, say, write_line, wrong
 from stream.cli.reach import describe, talk
 from stream.cli.sender import Sender, sending
@@ -89,35 +85,3 @@ async def _next_chunk(bodies: Chunked) -> bytes:
 
 def _so_far(sender: Sender) -> str:
     return f"The first {counted(sender.acknowledged, 'record')} are acknowledged."
-
-
-def replay(
-    file: Bodies,
-    rules: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Rules file, instead of the one in PRESETWATCH_RULES.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Write the summary as JSON.")] = False,
-) -> None:
-    """Say which alerts a file of webhook bodies leads to; no broker is needed.
-
-    Alert events go to stdout, one a line, byte for byte what the alerts topic
-    gets for the same lines; a summary goes to stderr. A line has no time but
-    its `event_ts`.
-
-    For example:
-      presetwatch replay last-week.ndjson --rules stricter.toml
-      presetwatch replay - < webhooks.ndjson | jq -r .annotations.summary
-
-    Settings: PRESETWATCH_RULES, PRESETWATCH_PANE, PRESETWATCH_ALLOWED_LATENESS
-    and PRESETWATCH_PARTITIONS, which should be that of the topic.
-    """
-    settings = given.settings()
-    replayed = Metered.under(settings, given.rules(settings, given.rules_path(settings, rules)))
-    alerts: Counter[str] = Counter()
-    is_hidden = sys.stdout.isatty()  # where the alert events go
-    with given.opened(file) as bodies, counting_up("replaying", given.size_of(file), is_hidden=is_hidden) as tell:
-        for event in replayed.run(read_records(bodies, settings.partitions, tell)):
-            alerts[event.kind] += 1
-            write_line(event.to_json())
-    summary = Summary(replayed.meters, alerts)
-    say(json.dumps(summary.as_dict()) if as_json else summary.as_text())

@@ -5,22 +5,20 @@ dropped without a number.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from stream.cli.lines import Chunked, read_lines
+from stream.cli.lines import Chunked, read_some
 from stream.cli.output import Tell
 from stream.domain.causes import Causes
-from stream.domain.replay import Replay, Replayed
-from stream.domain.routing import partition_of, record_key
+from stream.domain.placing import Log
+from stream.domain.records import Run
+from stream.domain.replay import Replay
 from stream.domain.rules import RuleSet
 from stream.domain.sources import Batch
 from stream.policies import counting_policy, deciding_policy
 from stream.settings import Settings
-
-NO_TIMESTAMP = -1
-"""What Kafka says of a record without a time; a file's lines have none."""
 
 
 @dataclass
@@ -40,15 +38,12 @@ class Metered(Replay):
         self.meters.update(batch.meters)
 
 
-def read_records(bodies: Chunked, partitions: int, tell: Tell) -> Iterator[Replayed]:
-    """Yield the records that a file's lines would be on a topic of so many partitions."""
-    ends: Counter[int] = Counter()
-    for line in read_lines(bodies):
-        key = record_key(line.value)
-        partition = partition_of(key, line.value, partitions)
-        yield Replayed(partition, ends[partition], NO_TIMESTAMP, key, line.value)
-        ends[partition] += 1
-        tell(line.read_bytes, f"{ends.total():,} records")
+def read_runs(bodies: Chunked, partitions: int, tell: Tell) -> Iterator[tuple[int, Run]]:
+    """Yield the records that a file's lines would be on a topic of so many partitions, by partition."""
+    log = Log(partitions)
+    for values, read_bytes in read_some(bodies):
+        yield from log.append(values)
+        tell(read_bytes, f"{sum(log.ends):,} records")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +70,8 @@ class Summary:
     def as_text(self) -> str:
         """Return one or two sentences for a person."""
         numbers = self.as_dict()
-        rejected, ignored = numbers["rejected"], numbers["ignored"]
-        counted = f"{numbers['jobs']:,} jobs counted, {numbers['duplicates']:,} repetitions dropped"
-        others = f"{sum(ignored.values()):,} other records ignored, {sum(rejected.values()):,} rejected"
-        why = ", ".join(f"{reason} {count:,}" for reason, count in rejected.items())
         alerts = f"{numbers['fired']:,} alerts fired, {numbers['resolved']:,} resolved"
-        return f"{counted}, {others}{f' ({why})' if why else ''}; {alerts}."
+        return f"{records_text(numbers)}; {alerts}."
 
     def _by_reason(self, outcome: str) -> dict[str, int]:
         # A meter's name is the outcome, its reason and, for some, an event type.
@@ -90,3 +81,12 @@ class Summary:
             if name == outcome:
                 counts[rest.partition(":")[0]] += count
         return dict(counts.most_common())
+
+
+def records_text(numbers: Mapping[str, Any]) -> str:
+    """Return what became of the records, without a full stop."""
+    rejected, ignored = numbers["rejected"], numbers["ignored"]
+    counted = f"{numbers['jobs']:,} jobs counted, {numbers['duplicates']:,} repetitions dropped"
+    others = f"{sum(ignored.values()):,} other records ignored, {sum(rejected.values()):,} rejected"
+    why = ", ".join(f"{reason} {count:,}" for reason, count in rejected.items())
+    return f"{counted}, {others}{f' ({why})' if why else ''}"

@@ -1,12 +1,12 @@
-"""What the events topic knows of some jobs.
+"""What the events topic knows of some jobs, and what it holds of a stretch of time.
 
-Law: the topic is read from its beginning to where it ended when reading began, record by record as a worker reads it;
-only the jobs asked for are remembered.
+Law: the topic is read to where it ended when reading began, record by record as a worker reads it; only the jobs asked
+for are remembered.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -44,21 +44,46 @@ async def extents(settings: Settings, partitions: int) -> dict[int, Extent]:
         raise LogUnreadable(str(error.args[0].str())) from None
 
 
-def _extents(settings: Settings, partitions: int) -> dict[int, Extent]:
-    consumer = Consumer(librdkafka_reader(settings))
+async def extents_between(settings: Settings, partitions: int, from_ms: int, to_ms: int) -> dict[int, Extent]:
+    """Return where each partition holds what came in a time range, by Kafka's timestamps; raises `LogUnreadable`."""
     try:
-        places = [TopicPartition(settings.events_topic, partition) for partition in range(partitions)]
-        found = [consumer.get_watermark_offsets(place, timeout=ANSWERS_WITHIN_SECONDS) for place in places]
-        return {partition: Extent(*ends) for partition, ends in enumerate(found)}
-    finally:
-        consumer.close()
+        return await asyncio.to_thread(_extents_between, settings, partitions, from_ms, to_ms)
+    except KafkaException as error:
+        raise LogUnreadable(str(error.args[0].str())) from None
+
+
+def _extents(settings: Settings, partitions: int) -> dict[int, Extent]:
+    with closing(Consumer(librdkafka_reader(settings))) as consumer:
+        return _ends(consumer, settings, partitions)
+
+
+def _ends(consumer: Consumer, settings: Settings, partitions: int) -> dict[int, Extent]:
+    places = [TopicPartition(settings.events_topic, partition) for partition in range(partitions)]
+    found = [consumer.get_watermark_offsets(place, timeout=ANSWERS_WITHIN_SECONDS) for place in places]
+    return {partition: Extent(*ends) for partition, ends in enumerate(found)}
+
+
+def _extents_between(settings: Settings, partitions: int, from_ms: int, to_ms: int) -> dict[int, Extent]:
+    with closing(Consumer(librdkafka_reader(settings))) as consumer:
+        whole = _ends(consumer, settings, partitions)
+        begins, ends = (_offsets_at(consumer, settings, whole, at_ms) for at_ms in (from_ms, to_ms))
+    return {partition: Extent(begins[partition], ends[partition]) for partition in whole}
+
+
+def _offsets_at(consumer: Consumer, settings: Settings, whole: Mapping[int, Extent], at_ms: int) -> dict[int, int]:
+    """Return the first offset of each partition at or after an instant, its end where there is none."""
+    asked = [TopicPartition(settings.events_topic, partition, at_ms) for partition in whole]
+    found = consumer.offsets_for_times(asked, timeout=ANSWERS_WITHIN_SECONDS)
+    # What came since the ends were asked for is left to the next run.
+    ends = {partition: extent.end for partition, extent in whole.items()}
+    return {at.partition: min(at.offset, ends[at.partition]) if at.offset >= 0 else ends[at.partition] for at in found}
 
 
 async def times_of(job_ids: Collection[str], settings: Settings, partitions: int) -> Times:
     """Return those of the jobs that the topic tells of, with their times; raises `LogUnreadable`."""
     causes, times = Causes(), Times()
     async with _reading(settings) as reader:
-        async for run in _runs(reader, await extents(settings, partitions)):
+        async for _, run in _runs(reader, await extents(settings, partitions)):
             columns = read(run, causes)
             for row, job_id in enumerate(columns.job_ids):
                 if job_id in job_ids:
@@ -75,7 +100,15 @@ async def _reading(settings: Settings) -> AsyncIterator[Reader]:
         await asyncio.to_thread(reader.close)
 
 
-async def _runs(reader: Reader, extents: Mapping[int, Extent]) -> AsyncIterator[Run]:
+async def read_between(settings: Settings, extents: Mapping[int, Extent]) -> AsyncGenerator[tuple[int, Run], None]:
+    """Yield what the topic's partitions hold between some offsets, in runs; raises `LogUnreadable`."""
+    async with _reading(settings) as reader:
+        async for partition, run in _runs(reader, extents):
+            if (within := run.before(extents[partition].end)).offsets:
+                yield partition, within
+
+
+async def _runs(reader: Reader, extents: Mapping[int, Extent]) -> AsyncIterator[tuple[int, Run]]:
     positions = {partition: extent.begin for partition, extent in extents.items()}
     reader.assign(positions)
     while any(
@@ -83,7 +116,7 @@ async def _runs(reader: Reader, extents: Mapping[int, Extent]) -> AsyncIterator[
     ):
         for partition, run in await _fetch(reader):
             positions[partition] = run.offsets[-1] + 1
-            yield run
+            yield partition, run
             reader.done()
 
 

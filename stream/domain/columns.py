@@ -87,7 +87,7 @@ class _Reading:
 
     def read_usual(self) -> None:
         """Read the usual records, all at once."""
-        rows, job_ids, sent, said = read_usual(self.run.values)
+        rows, job_ids, sent, said = self.run.usual or read_usual(self.run.values)
         at_ms, fits = usual_times(np.array(sent, np.float64), np.array(self.run.times, np.int64)[rows])
         if not fits.all():
             rows, job_ids, said, at_ms = _where(fits, rows), _where(fits, job_ids), _where(fits, said), at_ms[fits]

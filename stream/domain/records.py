@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from stream.domain.fast_parse import UsualEvents
+
 
 class SourceRecord(Protocol):
     """One record of a log; aiokafka's `ConsumerRecord` fits as it is."""
@@ -30,6 +32,8 @@ class Run:
     times: Sequence[int]
     values: Sequence[bytes | None]
     keys: Sequence[bytes | None]
+    usual: UsualEvents | None = None
+    """What `read_usual` makes of the values, where that is known already."""
 
     @classmethod
     def of(cls, records: Sequence[SourceRecord]) -> "Run":
@@ -47,3 +51,8 @@ class Run:
         if not skipped:
             return self
         return Run(self.offsets[skipped:], self.times[skipped:], self.values[skipped:], self.keys[skipped:])
+
+    def before(self, end: int) -> "Run":
+        """Return the part that lies below an offset."""
+        kept = sum(offset < end for offset in self.offsets) if self.offsets[-1] >= end else len(self.offsets)
+        return Run(self.offsets[:kept], self.times[:kept], self.values[:kept], self.keys[:kept])

@@ -13,6 +13,7 @@ from stream.domain.causes import Causes
 from stream.domain.counting import count, count_forwarded
 from stream.domain.deciding import Board
 from stream.domain.homes import Home
+from stream.domain.packing import PackedTally
 from stream.domain.panes import pane_end
 from stream.domain.records import Run, SourceRecord
 from stream.domain.sources import Batch, CountingPolicy, Forwarded, Sources, SourceState, new_sources, pass_time
@@ -60,10 +61,20 @@ class Replay:
                 yield from self.take(partition, run)
         yield from self.finish()
 
+    def run_runs(self, runs: Iterable[tuple[int, Run]]) -> Iterator[AlertEvent]:
+        """Yield the alert events of a whole log that comes in runs, each of one partition."""
+        for partition, run in runs:
+            yield from self.take_run(partition, run)
+        yield from self.finish()
+
     def take(self, partition: int, records: Iterable[SourceRecord]) -> Iterator[AlertEvent]:
+        """Yield the alert events that some of one partition's records bring about."""
+        return self.take_run(partition, Run.of(list(records)))
+
+    def take_run(self, partition: int, run: Run) -> Iterator[AlertEvent]:
         """Yield the alert events that a run of one partition's records brings about."""
         source = self.sources[partition].own
-        batch = count(source, Run.of(list(records)), self.causes)
+        batch = count(source, run, self.causes)
         for home, given in groupby(sorted(batch.forwarded, key=_home), key=_home):
             self._take_forwarded(home, list(given))
         yield from self._apply(partition, source, batch)
@@ -76,7 +87,7 @@ class Replay:
         self._note(batch)
         source.apply(batch)
         for message in tally_messages(forwarded_source(home, self.deciding.sources), source, batch):
-            self.board.merge(message)
+            self._merge(message)
 
     def finish(self) -> Iterator[AlertEvent]:
         """Yield what is decided when every partition's time has passed to the end of the last pane."""
@@ -92,11 +103,17 @@ class Replay:
         self._note(batch)
         state.apply(batch)
         for message in tally_messages(partition, state, batch):
-            self.board.merge(message)
-        self.board.merge(time_message(partition, state))
+            self._merge(message)
+        self._merge(time_message(partition, state))
+        yield from self._decide()
+        state.jobs.tidy(self.board.clock_ms())
+
+    def _merge(self, message: PackedTally) -> None:
+        self.board.merge(message)
+
+    def _decide(self) -> Iterator[AlertEvent]:
         yield from self.board.decide()
         self.board.forget()
-        state.jobs.tidy(self.board.clock_ms())
 
     def _note(self, batch: Batch) -> None:
         """Take note of a batch, for those who measure."""
