@@ -13,7 +13,7 @@ from stream.domain.decoding import MAX_BYTES
 
 CHUNK_BYTES = 2**16
 LARGE_CHUNK_BYTES = 2**20
-SOME_LINES = 20_000
+SOME_LINES = 10_000
 LONGEST_LINE = 2 * MAX_BYTES
 """Bytes; what is longer than half of this is parked by a worker anyway."""
 

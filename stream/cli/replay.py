@@ -20,7 +20,7 @@ from stream.cli import given
 from stream.cli.backtest_view import as_dict, incidents_table, scores_table
 from stream.cli.history import partitions_of, read_history, read_range
 from stream.cli.metered import Metered, Summary, read_runs, records_text
-from stream.cli.output import counting_up, out, say, write_line, wrong
+from stream.cli.output import counted, counting_up, out, say, write_line, wrong
 from stream.cli.reach import talk
 from stream.cli.trials import Trials
 from stream.domain.episodes import Incident
@@ -93,6 +93,8 @@ def replay(  # noqa: PLR0913, PLR0917  # an option each
         else:
             outcome = _try_on_topic(settings, files, (begin, end), incidents)
     _tell(outcome, report, as_json=as_json)
+    if left_out := len(incidents) - len(outcome.incidents):
+        say(f"{counted(left_out, 'labelled incident')} left out, before the first job or after the last.")
 
 
 @contextmanager

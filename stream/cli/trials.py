@@ -41,10 +41,11 @@ class Trials:
             list(test.take_run(partition, run))
 
     def finish(self, incidents: Sequence[Incident]) -> Outcome:
-        """Return what it all comes to, once there are no more records."""
+        """Return what it all comes to, once there are no more records; incidents outside their time are left out."""
         for test in self.tests:
             list(test.finish())
         test = self.tests[0]
+        incidents = [one for one in incidents if one.overlaps(test.span)]
         verdicts = [
             judge(str(path), rules, self._trials[path].events, incidents, test.span[1])
             for path, rules in self.files.items()

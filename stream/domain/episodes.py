@@ -27,6 +27,10 @@ class Incident(NamedTuple):
     ends_at_ms: int
     name: str = ""
 
+    def overlaps(self, span: tuple[int, int]) -> bool:
+        """Tell whether any of it lies in a stretch of time."""
+        return self.starts_at_ms < span[1] and self.ends_at_ms > span[0]
+
 
 class Episode(NamedTuple):
     """One alert, in epoch milliseconds; one that still fires ends with the log."""

@@ -94,6 +94,15 @@ def test_the_episodes_of_a_file_are_those_of_its_plain_replay(bodies: Path) -> N
     assert sorted((one["fired_at"], one["rule"], one["preset"]) for one in both["rules"][0]["list"]) == sorted(fired)
 
 
+def test_an_incident_of_another_time_is_left_out_and_not_missed(bodies: Path, labels: Path) -> None:
+    with labels.open("a") as file:
+        file.write('\n{"preset": "*", "start": "2020-01-01T00:00:00Z", "end": "2020-01-02T00:00:00Z"}')
+        file.write('\n{"preset": "*", "start": "2030-01-01T00:00:00Z", "end": "2030-01-02T00:00:00Z"}')
+    done = run("replay", str(bodies), *TWO, "--labels", str(labels), env=ENV)
+    assert [line.rstrip() for line in done.stdout.splitlines()] == GOLDEN.read_text("utf-8").splitlines()
+    assert "2 labelled incidents left out, before the first job or after the last." in done.stderr
+
+
 def test_without_labels_nothing_is_said_of_false_alarms(bodies: Path) -> None:
     done = run("replay", str(bodies), *TWO, env=ENV)
     assert "false" not in done.stdout
