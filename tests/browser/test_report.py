@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
@@ -105,10 +106,15 @@ async def test_names_that_mean_harm_are_shown_and_run_nothing(browser: Browser, 
         assert said == []
 
 
-async def test_nothing_on_the_page_keeps_people_out(browser: Browser, tmp_path: Path) -> None:
+@pytest.mark.parametrize("theme", ["light", "dark"])
+async def test_nothing_on_the_page_keeps_people_out(
+    browser: Browser, tmp_path: Path, theme: Literal["light", "dark"]
+) -> None:
     file = tmp_path / "report.html"
     write_report(file, outcome("summarize"))
     async with opened(browser, file) as (page, _):
+        await page.emulate_media(color_scheme=theme)
+        await expect(page.locator("#charts canvas")).to_have_count(4)
         await page.locator("details").first.click()
         results = await Axe().run(page)
         assert [violation["id"] for violation in results.response["violations"]] == []
