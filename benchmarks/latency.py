@@ -27,6 +27,7 @@ from benchmarks import presetwatch, topics
 from benchmarks.events import Event, body
 from benchmarks.race import PARTITIONS, RULES
 from benchmarks.report import machine
+from schemas.times import read_time
 from stream.domain.routing import partition_of
 from stream.local.broker import EmbeddedBroker
 
@@ -84,7 +85,7 @@ async def receive(bootstrap: str, topic: str, received: dict[int, float]) -> Non
         async for record in consumer:
             alert = json.loads(record.value)
             if alert["kind"] == "fired":
-                received.setdefault(alert["at"] // 1000, time.time())
+                received.setdefault(read_time(alert["at"]) // 1000, time.time())
 
 
 async def watch_one(producer: AIOKafkaProducer, topic: str, url: str, samples: list[float]) -> None:
