@@ -11,6 +11,7 @@ from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from time import sleep
 from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -22,6 +23,9 @@ CHUNK_RECORDS = 10_000
 
 CHUNKS_AHEAD = 4
 """Chunks that may wait to be worked on: enough to stay busy, few enough to stay small."""
+
+FEW_RECORDS = 500
+"""Fewer than so many are worth a moment's wait for more: a chunk costs some milliseconds however small it is."""
 
 POLL_SECONDS = 0.1
 
@@ -75,8 +79,9 @@ class Reader:
     fetches, what it brings could be from before or from after.
     """
 
-    def __init__(self, topic: str, connection: Mapping[str, Any]) -> None:
+    def __init__(self, topic: str, connection: Mapping[str, Any], gather_seconds: float = 0.0) -> None:
         self.topic = topic
+        self._gather_seconds = gather_seconds
         self._config = {**connection, **READING}
         self._connected: Consumer | None = None
         self._executor = ThreadPoolExecutor(1, thread_name_prefix=f"read-{topic}")
@@ -129,7 +134,11 @@ class Reader:
         fetched = _Fetched()
         first = self._consumer.poll(POLL_SECONDS)
         if first is not None:
-            self._sort([first, *self._consumer.consume(CHUNK_RECORDS - 1, 0)], fetched)
+            messages = [first, *self._consumer.consume(CHUNK_RECORDS - 1, 0)]
+            if len(messages) < FEW_RECORDS:
+                sleep(self._gather_seconds)
+                messages += self._consumer.consume(CHUNK_RECORDS - len(messages), 0)
+            self._sort(messages, fetched)
         return fetched
 
     def _obey(self, order: "_Order") -> None:
