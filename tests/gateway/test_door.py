@@ -24,7 +24,7 @@ from tests.webhooks import SECRET, WRONGLY_SIGNED, signed
 
 BODY = b'{"type":"batch-processor.error","payload":{"id":"job-1"}}'
 PING = b'{"test":"test"}'
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 30.0
 DOCUMENTED = {int(each) for each in openapi("1")["paths"]["/webhooks/daily"]["post"]["responses"]}
 
 

@@ -34,7 +34,7 @@ from stream.settings import Settings
 from stream.topics import ensure_topics
 
 Found = TypeVar("Found")
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
 LOOK_SECONDS = 0.05
 DURATIONS = frozenset({"pane", "allowed_lateness", "idle_after", "dedupe_horizon"})
 

@@ -16,7 +16,7 @@ from stream.notify.senders import senders_of
 from stream.notify.service import wall_clock_ms
 from stream.notify.session import Session
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 
 
 @dataclass(slots=True)
