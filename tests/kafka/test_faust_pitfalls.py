@@ -167,15 +167,22 @@ async def test_nothing_is_committed_before_it_is_in_the_journal(bootstrap: str, 
 
 async def test_a_send_that_is_refused_is_not_taken_for_sent(bootstrap: str, unique: str, tmp_path: Path) -> None:
     async with deploy(bootstrap, unique, tmp_path, DEMO_RULES) as deployment:
-        worker = await deployment.start().ready()
+        await deployment.start().ready()
         topics = [deployment.settings.tallies_topic, changelog_of(deployment.settings.app_id, "journal")]
         await asyncio.to_thread(limit_records, bootstrap, topics, 1)
         await deployment.produce([delivery(f"job-{n}", "summarize", T0_MS + n) for n in range(100)])
         await asyncio.sleep(3)  # for as long as a commit would take, had the refusal been overlooked
         assert await committed(deployment) <= 0
         await asyncio.to_thread(limit_records, bootstrap, topics, LARGEST_REQUEST)
-        if worker.process.poll() is not None:
-            await deployment.start().ready()
+
+        async def look() -> bool | None:
+            # Rather than go on after a refusal a worker ends, which may take it a while.
+            if deployment.workers[-1].process.poll() is not None:
+                deployment.start()
+            status, answer = await deployment.workers[-1].get("/healthz")
+            return (status == 200 and sum(answer["source_positions"].values()) == 100) or None
+
+        await eventually(look, "100 jobs counted")
         await assert_as_folded(deployment)
 
 
