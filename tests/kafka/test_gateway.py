@@ -20,6 +20,7 @@ from typing import Any
 import aiohttp
 import pytest
 import schemathesis
+import schemathesis.specs.openapi.schemas  # not later, when a server runs in a thread: pytest rewrites what it imports
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
