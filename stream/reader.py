@@ -193,7 +193,7 @@ class Reader:
     def _is_cut(self, order: int, partition: int, error: KafkaError) -> bool:
         if error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):  # noqa: SLF001
             return self._is_in_force(order, partition)
-        if not error.retriable() and error.code() not in _PASSING:
+        if not is_passing(error):
             raise KafkaException(error)
         return False
 
@@ -245,10 +245,14 @@ class _Fetched:
     errors: list[tuple[int, int, KafkaError]] = field(default_factory=list)
 
 
-# librdkafka tells of these and goes on trying.
 _PASSING = frozenset(
     (KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RESOLVE, KafkaError._TIMED_OUT)  # noqa: SLF001
 )
+
+
+def is_passing(error: KafkaError) -> bool:
+    """Tell whether librdkafka only tells of an error, and goes on trying."""
+    return error.retriable() or error.code() in _PASSING
 
 
 def _run(messages: list[Message]) -> Run:

@@ -15,11 +15,12 @@ from secrets import token_hex
 from typing import Any
 
 import faust
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
 from faust.tables.recovery import Recovery
 from faust.types import TP, AppT
 
 from stream.outbox import Out
+from stream.reader import is_passing
 from stream.topics import TABLES, changelog_of
 
 CLAIM_PREFIX = b"claim:"
@@ -120,7 +121,7 @@ def _some(consumer: Consumer, left: Iterable[tuple[str, int]]) -> list[Message]:
         raise RecoveryStalled(f"nothing came from {sorted(left)} for {PATIENCE_SECONDS:g} s; the broker may be down")
     for message in messages:
         error = message.error()
-        if error is not None and not error.retriable() and error.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001
+        if error is not None and not is_passing(error):
             raise KafkaException(error)
     return [message for message in messages if message.error() is None]
 
