@@ -8,6 +8,7 @@ from typing import Any
 
 from stream.gateway.outcomes import Outcome
 from stream.gateway.verification import SIGNATURE_HEADER, TIMESTAMP_HEADER
+from stream.web.problems import PROBLEM_SCHEMA
 
 Document = dict[str, Any]
 WEBHOOKS_PATH = "/webhooks/daily"
@@ -30,7 +31,7 @@ def openapi(version: str) -> Document:
             "/metrics": {"get": _get("metrics", "Metrics for Prometheus.", _TEXT)},
             "/openapi.json": {"get": _get("openapi", "This document.", _JSON)},
         },
-        "components": {"schemas": {"Problem": _problem()}},
+        "components": {"schemas": {"Problem": PROBLEM_SCHEMA}},
     }
 
 
@@ -76,13 +77,4 @@ def _problem_response(description: str) -> Document:
 def _retry(description: str) -> Document:
     return _problem_response(description) | {
         "headers": {"Retry-After": {"description": "Seconds.", "schema": {"type": "string", "pattern": "^[0-9]+$"}}}
-    }
-
-
-def _problem() -> Document:
-    text = {"type": "string"}
-    return {
-        "type": "object",
-        "required": ["type", "title", "status", "detail"],
-        "properties": {"type": text, "title": text, "status": {"type": "integer"}, "detail": text},
     }

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from schemas.alert import AlertEvent
 from schemas.rate import Rate
+from stream.web.problems import PROBLEM_SCHEMA
 
 Document = dict[str, Any]
 _JSON, _PROBLEM = "application/json", "application/problem+json"
@@ -30,7 +31,7 @@ def openapi(version: str) -> Document:
         "security": [{}, {"token": []}],
         "paths": {path: {"get": operation} for path, operation in _operations().items()},
         "components": {
-            "schemas": {**_described(Rate), **_described(AlertEvent), "Problem": _problem()},
+            "schemas": {**_described(Rate), **_described(AlertEvent), "Problem": PROBLEM_SCHEMA},
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
     }
@@ -145,10 +146,6 @@ def _alert() -> Document:
 def _health() -> Document:
     fault = _held(name=_TEXT, detail=_TEXT)
     return _held(status={"enum": ["ok", "degraded", "failing"]}, faults=_list(fault))
-
-
-def _problem() -> Document:
-    return _held(type=_TEXT, title=_TEXT, status={"type": "integer"}, detail=_TEXT)
 
 
 def _described(model: type[BaseModel]) -> Document:

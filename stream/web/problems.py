@@ -14,6 +14,18 @@ from aiohttp import web
 
 RETRY_AFTER_SECONDS = 1
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
+PROBLEM_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+    },
+}
+"""What `problem_response` writes, as JSON Schema."""
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 log = structlog.get_logger(__name__)
