@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stream.cli.metered import Metered
 from stream.domain.panes import HOUR_MS
 from stream.domain.rules import RuleSet
 from tests.laws.folds import decided, new_fold, read, seen
@@ -76,14 +77,20 @@ def test_any_order_within_the_allowed_lateness_gives_the_same_counts_and_alerts(
 NO_RULE_THAT_MATTERS = RuleSet.model_validate({"rules": ({"name": "run", "kind": "consecutive", "errors": 90},)})
 
 
-@given(LOGS, st.lists(BEYOND_MS, min_size=3, max_size=3))
-def test_however_late_a_job_comes_it_counts_where_it_ended_and_is_metered(
-    described: list[list[Described]], delays: list[list[int]]
-) -> None:
+def folded_both_ways(described: list[list[Described]], delays: list[list[int]]) -> tuple[Metered, Metered, list[Log]]:
+    """Return the folds of logs in order and mixed, and the mixed logs."""
     in_order, mixed = both(described, delays)
     straight, crossed = (new_fold(NO_RULE_THAT_MATTERS, len(in_order)) for _ in range(2))
     read(straight, every(in_order))
     read(crossed, every(mixed))
+    return straight, crossed, mixed
+
+
+@given(LOGS, st.lists(BEYOND_MS, min_size=3, max_size=3))
+def test_however_late_a_job_comes_it_counts_where_it_ended_and_is_metered(
+    described: list[list[Described]], delays: list[list[int]]
+) -> None:
+    straight, crossed, mixed = folded_both_ways(described, delays)
     assert seen(crossed.board) == seen(straight.board)
     assert crossed.meters["late"] == sum(len(late_jobs(log)) for log in mixed)
     assert crossed.meters["counted"] == straight.meters["counted"]
@@ -105,10 +112,7 @@ def late_jobs(log: Log) -> list[int]:
 def test_rules_get_each_job_once_unless_it_comes_more_than_an_hour_late(
     described: list[list[Described]], delays: list[list[int]]
 ) -> None:
-    in_order, mixed = both(described, delays)
-    straight, crossed = (new_fold(NO_RULE_THAT_MATTERS, len(in_order)) for _ in range(2))
-    read(straight, every(in_order))
-    read(crossed, every(mixed))
+    straight, crossed, mixed = folded_both_ways(described, delays)
     too_late = sum(late_ms > HOUR_MS for log in mixed for late_ms in late_jobs(log))
     used = sum(sum(counts.values()) for (name, _), counts in decided(crossed.board).items() if name)
     assert used == straight.meters["counted"] - too_late
