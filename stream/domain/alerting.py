@@ -111,9 +111,16 @@ def _keep_time(alert: Alert, reading: Reading, timing: Timing, at_ms: int) -> Al
         return alert
     if not reading.has_data:
         since = None if timing.on_no_data == "hold" else _first(alert.no_data_since_ms, at_ms)
-        return replace(alert, no_data_since_ms=since)
+        return _noted(alert, alert.clear_since_ms, since)
     clear = _first(alert.clear_since_ms, at_ms) if reading.signal is Signal.CLEAR else None
-    return replace(alert, clear_since_ms=clear, no_data_since_ms=None)
+    return _noted(alert, clear, None)
+
+
+def _noted(alert: Alert, clear_since_ms: int | None, no_data_since_ms: int | None) -> Alert:
+    # An alert that fires on is asked at every tick, and seldom has anything new to note.
+    if (clear_since_ms, no_data_since_ms) == (alert.clear_since_ms, alert.no_data_since_ms):
+        return alert
+    return replace(alert, clear_since_ms=clear_since_ms, no_data_since_ms=no_data_since_ms)
 
 
 def _first(since_ms: int | None, at_ms: int) -> int:

@@ -8,6 +8,7 @@ repeated or interleaved. A preset with empty windows and nothing pending sleeps,
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from heapq import heapify, heappop, heapreplace
 
 from schemas.alert import AlertEvent
 from stream.domain.alerting import Alert, Phase, Reading, Signal, Trigger, observe
@@ -27,6 +28,9 @@ from stream.domain.watching import DecidingPolicy, Watched
 from stream.domain.windows import WindowKey
 
 QUIET = Alert()
+
+NEVER_MS = 2**62
+"""When a preset is decided on next that sleeps."""
 
 RESOLVED_KEPT = 50
 """Alerts that have resolved and can still be asked for, per partition."""
@@ -92,9 +96,15 @@ class Board:
             return
         self._watch_topic(clock_ms)
         yield from self._resolve_removed(clock_ms)
-        while due := self._due(clock_ms):
-            for name in due:
-                yield from self._decide_preset(name)
+        due = [(at_ms, name or WHOLE_TOPIC, name) for name in self.presets if (at_ms := self._due(name)) <= clock_ms]
+        heapify(due)
+        while due:
+            *_, name = due[0]
+            yield from self._decide_preset(name)
+            if (next_ms := self._due(name)) <= clock_ms:
+                heapreplace(due, (next_ms, name or WHOLE_TOPIC, name))
+            else:
+                heappop(due)
         self.tick_ms = clock_ms
 
     def _resolve_removed(self, clock_ms: int) -> Iterator[AlertEvent]:
@@ -127,11 +137,9 @@ class Board:
         counts = preset.counts_since(at_ms - (fired.window_end - fired.window_start), at_ms)
         return resolve_removed(fired, at_ms, counts, self.policy.party_of)
 
-    def _due(self, clock_ms: int) -> list[str]:
-        due = [(preset.due_ms, name) for name, preset in self.presets.items() if preset.due_ms is not None]
-        first_ms = min((at_ms for at_ms, _ in due), default=clock_ms + 1)
-        names = [name for at_ms, name in due if at_ms == first_ms <= clock_ms]
-        return sorted(names, key=lambda name: name or WHOLE_TOPIC)
+    def _due(self, name: str) -> int:
+        due_ms = self.presets[name].due_ms
+        return NEVER_MS if due_ms is None else due_ms
 
     def _watch_topic(self, clock_ms: int) -> None:
         if not self.watches_topic or ALL_PRESETS in self.presets:
@@ -149,7 +157,7 @@ class Board:
         for watched in self.policy.watched_by(name):
             alert = before.get(watched.rule.name, QUIET)
             signal = watched.condition.signal(watched.rule, sight, watched.counted)
-            if alert.phase is not Phase.FIRING and self._is_inhibited(name, watched.rule):
+            if signal is Signal.BREACH and alert.phase is not Phase.FIRING and self._is_inhibited(name, watched.rule):
                 signal = Signal.CLEAR
             if signal is Signal.BREACH or alert.phase is not Phase.INACTIVE:
                 yield from self._observe(name, watched, signal, sight)
@@ -166,8 +174,9 @@ class Board:
 
     def _close(self, name: str, preset: Preset, at_ms: int) -> Sight:
         closed, hours = preset.close_pane(at_ms), preset.hours
-        settled = hours.close(at_ms - preset.pane_ms, at_ms, closed)
-        self.changed_days.update((name, day_of(hour_ms)) for hour_ms in settled)
+        if hours.span_ms:
+            settled = hours.close(at_ms - preset.pane_ms, at_ms, closed)
+            self.changed_days.update((name, day_of(hour_ms)) for hour_ms in settled)
         return Sight(
             at_ms,
             preset.pane_ms,
@@ -225,9 +234,9 @@ class Board:
 
     def _next_due(self, name: str, preset: Preset, at_ms: int) -> int | None:
         pane_ms = self.policy.pane_ms
-        due = [preset.ahead[0] + pane_ms] if preset.ahead else []
         if not preset.windows.is_empty() or self._has_waiting(name, preset):
-            due.append(at_ms + pane_ms)
+            return at_ms + pane_ms
+        due = [preset.ahead[0] + pane_ms] if preset.ahead else []
         if preset.hours.is_waiting():
             due.append(next_boundary(preset.hours.hour_ms + HOUR_MS, pane_ms))
         if preset.last_job_ms >= 0:

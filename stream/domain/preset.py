@@ -103,9 +103,12 @@ class Preset:
         return self.hours.open(long, hours_ms, panes, self.decided_to_ms)
 
     def decided_in(self, start_ms: int) -> dict[Cell, int]:
-        """Return the jobs of a pane that rules may use."""
+        """Return the jobs of a pane that rules may use; to be read only."""
+        known = self.panes.get(start_ms, {})
+        if len(known) == 1:
+            return next(iter(known.values())).tally.decided
         total: dict[Cell, int] = {}
-        for stamped in self.panes.get(start_ms, {}).values():
+        for stamped in known.values():
             add_counts(total, stamped.tally.decided)
         return total
 

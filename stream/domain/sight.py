@@ -67,7 +67,7 @@ class Shift(NamedTuple):
     """When it last began to recover."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Sight:
     """What can be seen of one preset at one tick, after its last pane closed."""
 

@@ -24,6 +24,7 @@ class Windows:
     """The windows of one preset."""
 
     keys: tuple[WindowKey, ...] = ()
+    longest: WindowKey | None = None
     sums: dict[WindowKey, Sum] = field(default_factory=dict)
     closed: dict[int, dict[Counted, Sum]] = field(default_factory=dict)
     """By start, the panes that have closed and hold jobs, as each filter counts them."""
@@ -31,6 +32,7 @@ class Windows:
     def open(self, keys: Iterable[WindowKey], panes: Mapping[int, Counts], at_ms: int | None) -> None:
         """Begin with the panes that had closed before a tick."""
         self.keys = tuple(keys)
+        self.longest = max(self.keys, key=lambda key: key.length_ms, default=None)
         self.sums = dict.fromkeys(self.keys, NOTHING)
         self.closed = {}
         if at_ms is None:
@@ -57,7 +59,7 @@ class Windows:
 
     def is_empty(self) -> bool:
         """Tell whether no window holds a job."""
-        return not any(held.total for held in self.sums.values())
+        return self.longest is None or not self.sums[self.longest].total
 
     def expire(self, start_ms: int) -> None:
         """Forget a pane that no window reaches back to any more."""
