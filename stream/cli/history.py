@@ -4,7 +4,7 @@ Law: what came from one instant up to another, by Kafka's own timestamps, is rea
 committed or written.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from typing import NamedTuple
 
@@ -17,6 +17,9 @@ from stream.domain.records import Run
 from stream.settings import PREFIX, Settings
 
 EVER_MS = 2**53
+
+AT_ONCE = 10_000
+"""Records that are handed on together, of all partitions."""
 
 
 class Range(NamedTuple):
@@ -59,15 +62,23 @@ async def partitions_of(settings: Settings) -> int:
     return sizes[topic]
 
 
-async def read_history(settings: Settings, wanted: Range, take: Callable[[int, Run], None], tell: Tell) -> None:
-    """Hand on what the topic holds of a range, in runs of one partition each."""
+Take = Callable[[Sequence[tuple[int, Run]]], None]
+
+
+async def read_history(settings: Settings, wanted: Range, take: Take, tell: Tell) -> None:
+    """Hand on what the topic holds of a range, in runs of one partition each, some at once."""
     partitions, count = await partitions_of(settings), 0
+    held: list[tuple[int, Run]] = []
     try:
         found = await extents_between(settings, partitions, *wanted)
         async with aclosing(read_between(settings, found)) as runs:
             async for partition, run in runs:
-                take(partition, run)
+                held.append((partition, run))
                 count += len(run.offsets)
+                if sum(len(each.offsets) for _, each in held) >= AT_ONCE:
+                    take(held)
+                    held = []
                 tell(count, f"{count:,} records")
+            take(held)
     except LogUnreadable as error:
         raise out_of_reach(f"{settings.events_topic} cannot be read ({error}): try again.") from None

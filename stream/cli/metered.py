@@ -38,11 +38,11 @@ class Metered(Replay):
         self.meters.update(batch.meters)
 
 
-def read_runs(bodies: Chunked, partitions: int, tell: Tell) -> Iterator[tuple[int, Run]]:
-    """Yield the records that a file's lines would be on a topic of so many partitions, by partition."""
+def read_runs(bodies: Chunked, partitions: int, tell: Tell) -> Iterator[list[tuple[int, Run]]]:
+    """Yield the records that a file's lines would be on a topic of so many partitions, by partition, some at once."""
     log = Log(partitions)
     for values, read_bytes in read_some(bodies):
-        yield from log.append(values)
+        yield list(log.append(values))
         tell(read_bytes, f"{sum(log.ends):,} records")
 
 

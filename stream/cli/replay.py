@@ -133,8 +133,8 @@ def _try_on_file(
 ) -> Outcome:
     trials = Trials(settings, files, settings.partitions)
     with given.opened(file) as bodies, counting_up("replaying", given.size_of(file)) as tell:
-        for partition, run in read_runs(bodies, settings.partitions, tell):
-            trials.take(partition, run)
+        for runs in read_runs(bodies, settings.partitions, tell):
+            trials.take(runs)
     return trials.finish(incidents)
 
 

@@ -35,10 +35,10 @@ class Trials:
             self._trials |= zip(paths, test.trials, strict=True)
             self.tests.append(test)
 
-    def take(self, partition: int, run: Run) -> None:
-        """Take in some records of a partition."""
+    def take(self, runs: Sequence[tuple[int, Run]]) -> None:
+        """Take in runs of records, each of one partition."""
         for test in self.tests:
-            list(test.take_run(partition, run))
+            list(test.take_runs(runs))
 
     def finish(self, incidents: Sequence[Incident]) -> Outcome:
         """Return what it all comes to, once there are no more records; incidents outside their time are left out."""

@@ -5,14 +5,15 @@ together if they name the same reasons of their own, since a job's reason is par
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from schemas.alert import AlertEvent
 from stream.domain.deciding import Board
-from stream.domain.packing import PackedTally
 from stream.domain.replay import Replay
 from stream.domain.sources import Batch
+from stream.domain.tally import Tally
+from stream.domain.tallying import PaneKey
 from stream.domain.watching import DecidingPolicy
 
 PaneSums = dict[int, list[int]]
@@ -59,9 +60,8 @@ class Backtest(Replay):
         starts = [start for sums in self.panes.values() for start in (min(sums), max(sums))]
         return (min(starts), max(starts) + self.counting.pane_ms) if starts else (0, 0)
 
-    def _merge(self, message: PackedTally) -> None:
-        for trial in self.trials:
-            trial.board.merge(message)
+    def _boards(self) -> Iterable[Board]:
+        return (trial.board for trial in self.trials)
 
     def _decide(self) -> Iterator[AlertEvent]:
         for trial in self.trials:
@@ -70,7 +70,9 @@ class Backtest(Replay):
 
     def _note(self, batch: Batch) -> None:
         self.meters.update(batch.meters)
-        for (preset, start), tally in batch.tallies.items():
+
+    def _note_tallies(self, tallies: Mapping[PaneKey, Tally]) -> None:
+        for (preset, start), tally in tallies.items():
             if tally.seen:  # a pane in which late jobs became known may have none of its own
                 sums = self.panes.setdefault(preset, {}).setdefault(start, [0, 0])
                 sums[0] += sum(count for cell, count in tally.seen.items() if cell.reason)

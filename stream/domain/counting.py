@@ -11,6 +11,7 @@ watermark, that is when it became known; later than `DECIDES_WITHIN_MS` it count
 """
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,9 +23,9 @@ from stream.domain.job_names import names
 from stream.domain.panes import HOUR_MS
 from stream.domain.presets import Bounded
 from stream.domain.records import Run
-from stream.domain.sources import Batch, Forwarded, SourceState
+from stream.domain.sources import Batch, CountingPolicy, Forwarded, SourceState
 from stream.domain.tally import ALL_PRESETS, Tally
-from stream.domain.tallying import Counted, tally_up
+from stream.domain.tallying import Counted, PaneKey, tally_up
 
 DECIDES_WITHIN_MS = HOUR_MS
 """Daily resends a webhook for up to an hour or so; what is older is a backfill and must not page anyone today."""
@@ -35,13 +36,7 @@ NEVER_MS = -(2**62)
 
 def count(state: SourceState, run: Run, causes: Causes) -> Batch:
     """Count a partition's own records that follow the state's position; the state itself is left as it was."""
-    columns, batch = _begin(state, run, causes)
-    if columns.rows:
-        watermarks = _watermarks(state, columns)
-        batch.watermark_ms = int(watermarks[-1])
-        # What a record is measured by is the watermark before it.
-        _Counting(state, batch, columns, watermarks[:-1]).count(run)
-    return batch
+    return _tallied(sift(state, run, causes), state.policy)
 
 
 def count_forwarded(state: SourceState, run: Run, causes: Causes, clock_ms: int | None) -> Batch:
@@ -49,15 +44,54 @@ def count_forwarded(state: SourceState, run: Run, causes: Causes, clock_ms: int 
 
     `clock_ms` is a time that no record yet to be counted was read before: what expires by it will not be asked for.
     """
+    return _tallied(sift_forwarded(state, run, causes, clock_ms), state.policy)
+
+
+class Sifted(NamedTuple):
+    """A batch without its tallies, and the jobs to make them of, None if there are none."""
+
+    batch: Batch
+    counted: Counted | None = None
+
+
+def _tallied(sifted: Sifted, policy: CountingPolicy) -> Batch:
+    batch, counted = sifted
+    if counted is not None:
+        batch.tallies = tally(counted, policy)
+    return batch
+
+
+def tally(counted: Counted, policy: CountingPolicy) -> dict[PaneKey, Tally]:
+    """Return what is counted by preset and pane, and by pane for all presets."""
+    tallies: dict[PaneKey, Tally] = {}
+    tally_up(counted, tallies, policy.pane_ms, policy.errors_kept)
+    for (_, start), one in list(tallies.items()):
+        tallies.setdefault((ALL_PRESETS, start), Tally()).merge(one, policy.errors_kept)
+    return tallies
+
+
+def sift(state: SourceState, run: Run, causes: Causes) -> Sifted:
+    """Do all that `count` does but for making tallies."""
+    columns, batch = _begin(state, run, causes)
+    if not columns.rows:
+        return Sifted(batch)
+    watermarks = _watermarks(state, columns)
+    batch.watermark_ms = int(watermarks[-1])
+    # What a record is measured by is the watermark before it.
+    return Sifted(batch, _Counting(state, batch, columns, watermarks[:-1]).count(run))
+
+
+def sift_forwarded(state: SourceState, run: Run, causes: Causes, clock_ms: int | None) -> Sifted:
+    """Do all that `count_forwarded` does but for making tallies."""
     origins = [read_origin(key) for key in run.keys]
     times = [at if origin is None else origin.timestamp for at, origin in zip(run.times, origins, strict=True)]
     columns, batch = _begin(state, replace(run, times=times), causes)
     batch.watermark_ms = max((known for known in (state.watermark_ms, clock_ms) if known is not None), default=None)
-    if columns.rows:
-        read_at = [origins[row] for row in columns.rows]
-        watermarks = np.array([NEVER_MS if at is None else at.watermark_ms for at in read_at], np.int64)
-        _Counting(state, batch, columns, watermarks).count_all()
-    return batch
+    if not columns.rows:
+        return Sifted(batch)
+    read_at = [origins[row] for row in columns.rows]
+    watermarks = np.array([NEVER_MS if at is None else at.watermark_ms for at in read_at], np.int64)
+    return Sifted(batch, _Counting(state, batch, columns, watermarks).count_all())
 
 
 def _begin(state: SourceState, run: Run, causes: Causes) -> tuple[Columns, Batch]:
@@ -82,7 +116,7 @@ class _Counting:
     watermarks: Times
     """What each row is measured by."""
 
-    def count(self, run: Run) -> None:
+    def count(self, run: Run) -> Counted:
         """Count the jobs that are at home here, and forward the others."""
         jobs = np.flatnonzero(self._codes() != ONLY_TIME)
         if self.state.home.of > 1 and len(jobs):
@@ -90,11 +124,11 @@ class _Counting:
             away = at_home != self.state.home.partition
             self._forward(run, jobs[away], at_home[away])
             jobs = jobs[~away]
-        self._count(jobs)
+        return self._count(jobs)
 
-    def count_all(self) -> None:
+    def count_all(self) -> Counted:
         """Count the jobs wherever they are at home."""
-        self._count(np.flatnonzero(self._codes() != ONLY_TIME))
+        return self._count(np.flatnonzero(self._codes() != ONLY_TIME))
 
     def _codes(self) -> Rows:
         return np.array(self.columns.codes, np.intp)
@@ -110,11 +144,8 @@ class _Counting:
             self.batch.forwarded.append(Forwarded(home, origin.to_key(), run.values[at]))
         self.batch.meters["forwarded"] += len(rows)
 
-    def _count(self, jobs: Rows) -> None:
-        codes = self._codes()[jobs]
-        counted = self._counted(jobs, codes, self.columns.at_ms[jobs], self.watermarks[jobs])
-        tally_up(counted, self.batch.tallies, self.state.policy.pane_ms, self.state.policy.errors_kept)
-        self._sum_presets()
+    def _count(self, jobs: Rows) -> Counted:
+        return self._counted(jobs, self._codes()[jobs], self.columns.at_ms[jobs], self.watermarks[jobs])
 
     def _counted(self, jobs: Rows, codes: Rows, at_ms: Times, watermarks: Times) -> Counted:
         columns, policy, meters = self.columns, self.state.policy, self.batch.meters
@@ -146,8 +177,3 @@ class _Counting:
 
     def _pane(self, at_ms: Times) -> Times:
         return at_ms - at_ms % self.state.policy.pane_ms
-
-    def _sum_presets(self) -> None:
-        for (_, start), tally in list(self.batch.tallies.items()):
-            total = self.batch.tallies.setdefault((ALL_PRESETS, start), Tally())
-            total.merge(tally, self.state.policy.errors_kept)

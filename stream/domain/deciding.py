@@ -6,7 +6,7 @@ repeated or interleaved. A preset with empty windows and nothing pending sleeps,
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heapreplace
 
@@ -23,7 +23,8 @@ from stream.domain.rule_fields import FINE_MS
 from stream.domain.shift import advance
 from stream.domain.shift_rule import ShiftRule
 from stream.domain.sight import Sight, Sum
-from stream.domain.tally import ALL_PRESETS
+from stream.domain.tally import ALL_PRESETS, Tally
+from stream.domain.tallying import PaneKey
 from stream.domain.watching import DecidingPolicy, Watched
 from stream.domain.windows import WindowKey
 
@@ -76,6 +77,16 @@ class Board:
             stamped = Stamped(message.offset, unpack(counts))
             if preset.take(counts.start_ms, source, stamped):
                 self._note(message.preset, preset, counts.start_ms)
+
+    def add(self, tallies: Mapping[PaneKey, Tally], kept: int) -> None:
+        """Take in counts on top of those known; for a log in memory, of which nothing comes twice."""
+        oldest_ms = self.oldest_retained()
+        for (name, start_ms), tally in tallies.items():
+            if start_ms >= oldest_ms:
+                preset = self.preset(name)
+                preset.catch_up(self.tick_ms)
+                preset.add(start_ms, tally, kept)
+                self._note(name, preset, start_ms)
 
     def _note(self, name: str, preset: Preset, start_ms: int) -> None:
         self.changed_blocks.add((name, self.policy.block_of(start_ms)))

@@ -38,7 +38,7 @@ class _FailedPayload(_Payload, gc=False):
 class Finished(msgspec.Struct, gc=False, tag=FINISHED_TYPE):
     """A job that finished."""
 
-    version: Literal["1.0.0"]
+    version: Literal["1.0.0", "1.1.0"]
     payload: _Payload
     event_ts: float
 
@@ -46,7 +46,7 @@ class Finished(msgspec.Struct, gc=False, tag=FINISHED_TYPE):
 class Failed(msgspec.Struct, gc=False, tag=ERROR_TYPE):
     """A job that failed."""
 
-    version: Literal["1.0.0"]
+    version: Literal["1.0.0", "1.1.0"]
     payload: _FailedPayload
     event_ts: float
 

@@ -79,6 +79,12 @@ class Preset:
         by_source[source] = stamped
         return True
 
+    def add(self, start_ms: int, tally: Tally, kept: int) -> None:
+        """Count a tally on top of a pane's; `kept` is how many failures are remembered of each reason."""
+        known = self.panes.get(start_ms, {}).get(0)
+        added = Stamped(0, tally) if known is None else Stamped(known.offset + 1, merged((known.tally, tally), kept))
+        self.take(start_ms, 0, added)
+
     def pane(self, start_ms: int) -> Tally:
         """Return a pane's tally over all source partitions."""
         by_source = self.panes.get(start_ms, {})

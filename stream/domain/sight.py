@@ -33,8 +33,12 @@ NOTHING = Sum(0, 0)
 
 def sum_counts(counts: Counts, counted: Counted) -> Sum:
     """Return the jobs of a window as a rule counts them."""
-    errors = sum(count for cell, count in counts.items() if cell.reason and counted(cell.reason))
-    return Sum(errors, sum(counts.values()))
+    errors = total = 0
+    for cell, count in counts.items():
+        total += count
+        if cell.reason and counted(cell.reason):
+            errors += count
+    return Sum(errors, total)
 
 
 def window_start(at_ms: int, length_ms: int) -> int:

@@ -5,6 +5,7 @@ state from the journal.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import NamedTuple
@@ -82,6 +83,11 @@ class SourceState:
         for (preset, start), delta in batch.tallies.items():
             self._merge(preset, start, delta)
 
+    def know(self, newest: Mapping[str, int]) -> None:
+        """Take note of presets by the start of their newest pane."""
+        for preset, start in newest.items():
+            self.newest_pane[preset] = max(start, self.newest_pane.get(preset, start))
+
     def _merge(self, preset: str, start: int, delta: Tally) -> None:
         if start not in self.panes:
             self.panes[start] = {}
@@ -92,10 +98,9 @@ class SourceState:
     def _expire_panes(self) -> None:
         oldest = oldest_retained(self.watermark_ms, self.policy)
         while self.starts and self.starts[0] < oldest:
-            start = heappop(self.starts)
-            for preset in self.panes.pop(start):
-                if self.newest_pane[preset] == start:
-                    del self.newest_pane[preset]
+            del self.panes[heappop(self.starts)]
+        for preset in [preset for preset, newest in self.newest_pane.items() if newest < oldest]:
+            del self.newest_pane[preset]
 
 
 class Sources(NamedTuple):

@@ -32,6 +32,35 @@ class Counted:
     """Whether they may at all."""
 
 
+def joined(parts: Sequence[Counted]) -> Counted:
+    """Return the jobs of several runs as those of one."""
+    code_of: dict[Kind, int] = {}
+    for kind in (kind for part in parts for kind in part.kinds):
+        code_of.setdefault(kind, len(code_of))
+    codes = [np.array([code_of[kind] for kind in part.kinds], np.intp)[part.codes] for part in parts]
+    firsts = np.cumsum([0, *(len(part.job_ids) for part in parts)])
+    return Counted(
+        list(code_of),
+        np.concatenate(codes),
+        [job_id for part in parts for job_id in part.job_ids],
+        np.concatenate([part.rows + first for part, first in zip(parts, firsts[:-1], strict=True)]),
+        np.concatenate([part.at_ms for part in parts]),
+        np.concatenate([part.decided_ms for part in parts]),
+        np.concatenate([part.decides for part in parts]),
+    )
+
+
+def newest_panes(counted: Counted, pane_ms: int) -> dict[str, int]:
+    """Return the start of the newest pane that each preset is tallied in, in epoch milliseconds."""
+    newest = np.full(len(counted.kinds), -1, np.int64)
+    np.maximum.at(newest, counted.codes, np.where(counted.decides, counted.decided_ms, counted.at_ms))
+    found: dict[str, int] = {}
+    for kind, at_ms in zip(counted.kinds, newest.tolist(), strict=True):
+        if at_ms >= 0:
+            found[kind.preset] = max(at_ms - at_ms % pane_ms, found.get(kind.preset, 0))
+    return found
+
+
 def tally_up(counted: Counted, tallies: dict[PaneKey, Tally], pane_ms: int, kept: int) -> None:
     """Tally jobs by preset and pane; `kept` is how many failures are remembered of each reason."""
     groups, sizes = np.unique(_groups(counted, counted.at_ms, pane_ms), return_counts=True)

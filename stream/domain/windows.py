@@ -25,6 +25,7 @@ class Windows:
 
     keys: tuple[WindowKey, ...] = ()
     longest: WindowKey | None = None
+    filters: tuple[Counted, ...] = ()
     sums: dict[WindowKey, Sum] = field(default_factory=dict)
     closed: dict[int, dict[Counted, Sum]] = field(default_factory=dict)
     """By start, the panes that have closed and hold jobs, as each filter counts them."""
@@ -32,6 +33,7 @@ class Windows:
     def open(self, keys: Iterable[WindowKey], panes: Mapping[int, Counts], at_ms: int | None) -> None:
         """Begin with the panes that had closed before a tick."""
         self.keys = tuple(keys)
+        self.filters = tuple(dict.fromkeys(key.counted for key in self.keys))
         self.longest = max(self.keys, key=lambda key: key.length_ms, default=None)
         self.sums = dict.fromkeys(self.keys, NOTHING)
         self.closed = {}
@@ -45,7 +47,7 @@ class Windows:
             self.sums[key] = Sum(sum(pane.errors for pane in inside), sum(pane.total for pane in inside))
 
     def _sum(self, start_ms: int, counts: Counts) -> None:
-        self.closed[start_ms] = {counted: sum_counts(counts, counted) for counted in {key.counted for key in self.keys}}
+        self.closed[start_ms] = {counted: sum_counts(counts, counted) for counted in self.filters}
 
     def close(self, start_ms: int, counts: Counts) -> None:
         """Slide every window over the pane that has just closed."""

@@ -26,7 +26,7 @@ from stream.domain.rules import Rule, RuleSet
 from stream.domain.shift import advance
 from stream.domain.shift_rule import ShiftRule
 from stream.domain.sight import Counted, Shift, Sight, Sum, floor, sum_counts, window_start
-from stream.domain.sources import CountingPolicy, SourceState, pass_time
+from stream.domain.sources import CountingPolicy, pass_time
 from stream.domain.tallies import time_message
 from stream.domain.tally import Cell, FailedJob, Tally, add_counts, merged
 from stream.domain.watching import DecidingPolicy
@@ -129,16 +129,6 @@ class Naive:
         return tuple(job.job_id for job in found[:EVIDENCE_JOBS])
 
 
-def panes_of(sources: list[SourceState], kept: int) -> dict[str, dict[int, Tally]]:
-    """Return what was counted, by preset and pane, over all source partitions."""
-    found: dict[str, dict[int, Tally]] = {}
-    for state in sources:
-        for start, presets in state.panes.items():
-            for name, tally in presets.items():
-                found.setdefault(name, {}).setdefault(start, Tally()).merge(tally, kept)
-    return found
-
-
 @given(stories(SOON, most=20), rule_sets())
 def test_passing_over_ticks_says_what_deciding_every_tick_says(told: list[Story], rules: RuleSet) -> None:
     policy = counting_policy(rules, horizon_ms=FOREVER_MS, retention_ms=FOREVER_MS)
@@ -150,9 +140,10 @@ def test_passing_over_ticks_says_what_deciding_every_tick_says(told: list[Story]
         state.apply(pass_time(state, end_ms))
         replay.board.merge(time_message(partition, state))
     events += replay.board.decide()
-    panes = panes_of([state for each in replay.sources for state in each], policy.errors_kept)
+    board = replay.board
+    panes = {name: {start: preset.pane(start) for start in preset.panes} for name, preset in board.presets.items()}
     first_ms = min(start for by_start in panes.values() for start in by_start)
-    naive = Naive(replay.deciding, panes)
+    naive = Naive(replay.deciding, {name: by_start for name, by_start in panes.items() if by_start})
     assert canonical(events) == canonical(list(naive.run(range(first_ms, end_ms + 1, PANE_MS))))
 
 

@@ -18,7 +18,7 @@ from stream.domain.homes import Home, Origin, homes, read_origin
 from stream.domain.journal_log import JournalLog
 from stream.domain.packing import PackedTally
 from stream.domain.records import Run
-from stream.domain.replay import Replayed
+from stream.domain.replay import Replay, Replayed
 from stream.domain.routing import partition_of, record_key
 from stream.domain.rules import RuleSet
 from stream.domain.sources import Batch, Sources, SourceState, new_sources, pass_time
@@ -243,6 +243,24 @@ def test_killing_workers_that_forward_changes_no_count_and_no_alert(
     assert said == expected
     assert decided(crashed) == decided(board)
     assert seen(crashed) == seen(board)
+
+
+@given(SCATTERED, rule_sets(), st.integers(1, 9))
+def test_a_replay_says_what_the_messages_of_workers_say(
+    scattered: list[Replayed], rules: RuleSet, at_once: int
+) -> None:
+    partitions = max(record.partition for record in scattered) + 1
+    topics = topics_of(scattered, partitions)
+    states = [worker.sources.own for worker in count_all(topics, rules, [])]
+    expected, board = say(topics, rules, at_once)
+    replay = Replay(states[0].policy, deciding_policy(rules, partitions), CAUSES)
+    events = [event for record in scattered for event in replay.take(record.partition, [record])]
+    for partition, state in enumerate(states):
+        replay.board.merge(PackedTally(partition, state.position, state.watermark_ms))
+    assert canonical([*events, *replay.board.decide()]) == expected
+    # It has forgotten what has expired, and the other board was not asked to.
+    assert decided(replay.board).items() <= decided(board).items()
+    assert seen(replay.board).items() <= seen(board).items()
 
 
 def once_each(log: Log) -> Log:
