@@ -4,14 +4,14 @@ Law: what came from one instant up to another, by Kafka's own timestamps, is rea
 committed or written.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from schemas.times import read_time
 from stream.cli.output import Tell, out_of_reach, wrong
 from stream.cli.reach import administering, sizes_of_topics
-from stream.daily.event_log import LogUnreadable, extents_between, read_between
+from stream.daily.event_log import Extent, LogUnreadable, extents_between, read_between
 from stream.domain.duration import parse_duration
 from stream.domain.records import Run
 from stream.settings import PREFIX, Settings
@@ -20,6 +20,9 @@ EVER_MS = 2**53
 
 AT_ONCE = 10_000
 """Records that are handed on together, of all partitions."""
+
+Placed = tuple[int, Run]
+"""A run of records, and the partition it lies in."""
 
 
 class Range(NamedTuple):
@@ -62,23 +65,42 @@ async def partitions_of(settings: Settings) -> int:
     return sizes[topic]
 
 
-Take = Callable[[Sequence[tuple[int, Run]]], None]
+class Taker(Protocol):
+    """Whoever is handed runs of records, each of one partition."""
+
+    def warm_up(self, runs: Sequence[Placed]) -> None:
+        """Take in what came before the range."""
+        ...
+
+    def take(self, runs: Sequence[Placed]) -> None:
+        """Take in what came in it."""
+        ...
 
 
-async def read_history(settings: Settings, wanted: Range, take: Take, tell: Tell) -> None:
-    """Hand on what the topic holds of a range, in runs of one partition each, some at once."""
+async def read_history(settings: Settings, wanted: Range, warm_up_ms: int, taker: Taker, tell: Tell) -> None:
+    """Hand on what the topic holds of a range, and first of the time before it that fills windows."""
     partitions, count = await partitions_of(settings), 0
-    held: list[tuple[int, Run]] = []
+    early, held = list[Placed](), list[Placed]()
     try:
         found = await extents_between(settings, partitions, *wanted)
-        async with aclosing(read_between(settings, found)) as runs:
+        warm = await extents_between(settings, partitions, max(0, wanted.from_ms - warm_up_ms), wanted.to_ms)
+        within = {partition: Extent(warm[partition].begin, extent.end) for partition, extent in found.items()}
+        async with aclosing(read_between(settings, within)) as runs:
             async for partition, run in runs:
-                held.append((partition, run))
+                begin = found[partition].begin
+                early += [(partition, before)] if (before := run.before(begin)).offsets else []
+                held += [(partition, since)] if (since := run.since(begin)).offsets else []
                 count += len(run.offsets)
-                if sum(len(each.offsets) for _, each in held) >= AT_ONCE:
-                    take(held)
-                    held = []
+                if sum(len(each.offsets) for _, each in (*early, *held)) >= AT_ONCE:
+                    _hand_on(early, held, taker)
+                    early, held = [], []
                 tell(count, f"{count:,} records")
-            take(held)
+            _hand_on(early, held, taker)
     except LogUnreadable as error:
         raise out_of_reach(f"{settings.events_topic} cannot be read ({error}): try again.") from None
+
+
+def _hand_on(early: Sequence[Placed], held: Sequence[Placed], taker: Taker) -> None:
+    # What is early in a partition comes before the rest of it.
+    taker.warm_up(early)
+    taker.take(held)

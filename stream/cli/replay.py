@@ -16,13 +16,15 @@ from typing import Annotated
 
 import typer
 
+from schemas.times import format_time
 from stream.cli import given
 from stream.cli.backtest_view import as_dict, incidents_table, scores_table
-from stream.cli.history import partitions_of, read_history, read_range
+from stream.cli.history import Range, partitions_of, read_history, read_range
 from stream.cli.metered import Metered, Summary, read_runs, records_text
 from stream.cli.output import counted, counting_up, out, say, write_line, wrong
 from stream.cli.reach import talk
-from stream.cli.trials import Trials
+from stream.cli.trials import Trials, longest_look
+from stream.domain.duration import parse_duration
 from stream.domain.episodes import Incident
 from stream.domain.outcome import Outcome
 from stream.domain.rules import RuleSet
@@ -40,6 +42,10 @@ def replay(  # noqa: PLR0913, PLR0917  # an option each
     ] = None,
     end: Annotated[
         str | None, typer.Option("--to", metavar="WHEN", help="... up to here; its end if not given.")
+    ] = None,
+    warm_up: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Time before --from that fills windows; what the longest takes by default."),
     ] = None,
     rules: Annotated[
         list[Path] | None,
@@ -60,8 +66,8 @@ def replay(  # noqa: PLR0913, PLR0917  # an option each
     With --from, --to, --labels, --report or more than one --rules it is a
     back-test: how often and how long each rules file and rule fires and how
     often it flaps; with --labels also what it found, how soon, and how many
-    alarms were false. --from and --to go by when records reached the topic,
-    and windows are empty at the beginning.
+    alarms were false. --from and --to go by when records reached the topic;
+    what came in the time before, --warm-up, fills windows and is not reported.
 
     Labels say what really was, each with preset, start and end: as incident
     tables of a .toml file, or as JSON, one incident a line.
@@ -78,6 +84,8 @@ def replay(  # noqa: PLR0913, PLR0917  # an option each
     is_topic = begin is not None or end is not None
     if is_topic == (file is not None):
         raise typer.BadParameter("give either FILE, or a range of the events topic by --from and --to")
+    if warm_up is not None and begin is None:
+        raise typer.BadParameter("--warm-up is the time before --from: give both, or none")
     settings = given.settings()
     paths = rules or [given.rules_path(settings)]
     files = {path: given.rules(settings, path) for path in paths}
@@ -91,7 +99,8 @@ def replay(  # noqa: PLR0913, PLR0917  # an option each
         if file is not None:
             outcome = _try_on_file(settings, files, file, incidents)
         else:
-            outcome = _try_on_topic(settings, files, (begin, end), incidents)
+            wanted = read_range(begin, end, int(datetime.now(UTC).timestamp() * 1000))
+            outcome = _try_on_topic(settings, files, wanted, _warm_up(warm_up, files), incidents)
     _tell(outcome, report, as_json=as_json)
     if left_out := len(incidents) - len(outcome.incidents):
         say(f"{counted(left_out, 'labelled incident')} left out, before the first job or after the last.")
@@ -135,20 +144,37 @@ def _try_on_file(
     with given.opened(file) as bodies, counting_up("replaying", given.size_of(file)) as tell:
         for runs in read_runs(bodies, settings.partitions, tell):
             trials.take(runs)
+    _tell_of_short_windows(trials, 0)
     return trials.finish(incidents)
+
+
+def _warm_up(text: str | None, files: dict[Path, RuleSet]) -> int:
+    try:
+        return longest_look(files) if text is None else parse_duration(text)
+    except ValueError as error:
+        raise wrong(f"--warm-up: {error}.") from None
 
 
 def _try_on_topic(
     settings: Settings,
     files: dict[Path, RuleSet],
-    between: tuple[str | None, str | None],
+    wanted: Range,
+    warm_up_ms: int,
     incidents: tuple[Incident, ...],
 ) -> Outcome:
-    wanted = read_range(*between, int(datetime.now(UTC).timestamp() * 1000))
     trials = Trials(settings, files, talk(settings, partitions_of(settings)))
     with counting_up("replaying", None) as tell:
-        talk(settings, read_history(settings, wanted, trials.take, tell))
-    return trials.finish(incidents)
+        talk(settings, read_history(settings, wanted, warm_up_ms, trials, tell))
+    _tell_of_short_windows(trials, wanted.from_ms)
+    return trials.finish(incidents, wanted.from_ms)
+
+
+def _tell_of_short_windows(trials: Trials, since_ms: int) -> None:
+    whole = trials.first_whole(since_ms)
+    if whole and trials.first_ms is not None:
+        first = format_time(trials.first_ms)
+        rules = ", ".join(f"{rule} until {format_time(at_ms)}" for rule, at_ms in sorted(whole.items()))
+        say(f"The first job known is of {first}, so these rules saw less than they look back on: {rules}.")
 
 
 def _tell(outcome: Outcome, report: Path | None, *, as_json: bool) -> None:

@@ -47,6 +47,10 @@ class Backtest(Replay):
     panes: dict[str, PaneSums] = field(default_factory=dict)
     """By preset, all jobs by event time."""
     meters: Counter[str] = field(default_factory=Counter)
+    is_warming_up: bool = False
+    """Whether what comes now fills windows and is not what is asked about."""
+    first_ms: int | None = None
+    """The start of the oldest pane that windows know of, in epoch milliseconds."""
 
     def __post_init__(self) -> None:
         # Slots and bare super() do not go together in a dataclass.
@@ -69,10 +73,14 @@ class Backtest(Replay):
         return iter(())
 
     def _note(self, batch: Batch) -> None:
-        self.meters.update(batch.meters)
+        if not self.is_warming_up:
+            self.meters.update(batch.meters)
 
     def _note_tallies(self, tallies: Mapping[PaneKey, Tally]) -> None:
-        for (preset, start), tally in tallies.items():
+        first_ms = min((start for _, start in tallies), default=None)
+        if first_ms is not None:
+            self.first_ms = first_ms if self.first_ms is None else min(first_ms, self.first_ms)
+        for (preset, start), tally in () if self.is_warming_up else tallies.items():
             if tally.seen:  # a pane in which late jobs became known may have none of its own
                 sums = self.panes.setdefault(preset, {}).setdefault(start, [0, 0])
                 sums[0] += sum(count for cell, count in tally.seen.items() if cell.reason)

@@ -42,9 +42,14 @@ class Outcome:
 
 
 def judge(
-    name: str, rules: RuleSet, events: Sequence[AlertEvent], incidents: Sequence[Incident], ends_at_ms: int
+    name: str, rules: RuleSet, events: Sequence[AlertEvent], incidents: Sequence[Incident], span: tuple[int, int]
 ) -> Verdict:
-    """Return what a rules file came to by the alert events it led to; the log ends at an instant."""
-    episodes = episodes_of(events, ends_at_ms)
+    """Return what a rules file came to in a stretch of time by the alert events it led to; the log ends with it."""
+    since_ms, ends_at_ms = span
+    episodes = [
+        one._replace(fired_at_ms=max(one.fired_at_ms, since_ms))
+        for one in episodes_of(events, ends_at_ms)
+        if not since_ms or one.ends_at_ms > since_ms
+    ]
     by_rule = {each.name: score([one for one in episodes if one.rule == each.name], incidents) for each in rules.rules}
     return Verdict(name, rules, episodes, score(episodes, incidents), by_rule)

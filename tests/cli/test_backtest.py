@@ -120,6 +120,15 @@ def test_files_with_reasons_of_their_own_are_tried_on_jobs_read_their_way() -> N
     assert [each["episodes"] for each in found["rules"]] == [1, 1, 0]
 
 
+def test_rules_that_look_back_further_than_there_are_jobs_are_named(bodies: Path) -> None:
+    budget = '[[rule]]\nname = "budget"\nkind = "burn_rate"\nobjective = 0.99\nperiod = "28d"\n'
+    Path("budget.toml").write_text(budget)
+    done = run("replay", str(bodies), "--rules", "demo.toml", "--rules", "budget.toml", "--json", env=ENV)
+    assert "The first job known is of 2026-" in done.stderr
+    assert "so these rules saw less than they look back on: budget until 2026-" in done.stderr
+    assert "until" not in run("replay", str(bodies), "--rules", "nervous.toml", "--report", "page.html", env=ENV).stderr
+
+
 def test_no_jobs_at_all_are_no_episodes_and_make_a_page_all_the_same() -> None:
     done = run("replay", "-", "--report", "page.html", "--json", given=b"")
     assert done.exit_code == 0
@@ -136,6 +145,8 @@ def test_no_jobs_at_all_are_no_episodes_and_make_a_page_all_the_same() -> None:
         (["--from", "1h", "--to", "2h"], 1, "--from 1h is not before --to 2h"),
         (["-", "--rules", "nervous.toml", "--rules", "nervous.toml"], 1, "One rules file is given twice"),
         (["-", "--labels", "none.toml"], 1, "none.toml: cannot be read"),
+        (["-", "--warm-up", "1d"], 2, "--warm-up is the time before --from"),
+        (["--from", "7d", "--warm-up", "long"], 1, "--warm-up: 'long' is not a duration"),
         (["--from", "7d"], 3, "The broker at 127.0.0.1:1 does not answer"),
     ],
 )

@@ -96,6 +96,20 @@ async def test_a_range_begins_and_ends_where_it_says_to_the_millisecond(place: P
     assert (await replayed(place, "--from", between[0], "--to", between[1]))["records"]["jobs"] == 4
 
 
+async def test_what_came_before_the_range_fills_windows_and_is_not_reported(place: Place) -> None:
+    start_ms = int(time.time()) * 1000 - 2 * HOUR_MS
+    await send(place, [*failing("old", start_ms - HOUR_MS), *failing("both", start_ms - 9 * 60_000 - 30_000)])
+    (place.folder / "rules.toml").write_text(RULES)
+    begin = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(start_ms / 1000))
+    warm = await replayed(place, "--from", begin)
+    assert [(one["preset"], one["fired_at"]) for one in warm["rules"][0]["list"]] == [("both", begin)]
+    assert warm["records"]["jobs"] == 10
+    assert warm["from"] >= begin
+    cold = await replayed(place, "--from", begin, "--warm-up", "0s")
+    assert cold["rules"][0]["list"] == []
+    assert cold["records"] == warm["records"]
+
+
 async def test_a_topic_that_is_not_there_is_named(place: Place) -> None:
     done = await asyncio.to_thread(run, "replay", "--from", "7d", env=place.env)
     assert done.exit_code == 1
