@@ -3,6 +3,7 @@
 Law: what one client can reach, all can; a secret never leaves the settings but to the client that needs it.
 """
 
+import logging
 import ssl
 from typing import Any
 
@@ -16,6 +17,10 @@ from stream.tokens import Tokens
 
 LARGEST_REQUEST = MAX_BYTES + 2**20
 """A record of the greatest size that can be read must still fit when it is parked with headers; bytes."""
+
+LIBRDKAFKA_LOG = logging.getLogger("librdkafka")
+# Commands without a log say in a sentence what failed; without a handler Python would print these lines as well.
+LIBRDKAFKA_LOG.addHandler(logging.NullHandler())
 
 
 def connection(settings: Settings) -> dict[str, Any]:
@@ -31,10 +36,14 @@ def connection(settings: Settings) -> dict[str, Any]:
 
 
 def librdkafka(settings: Settings) -> dict[str, Any]:
-    """Return the configuration that connects a librdkafka client."""
+    """Return the configuration that connects a librdkafka client.
+
+    What it has to say reaches the log when it is polled, so an admin client wants a `poll(0)` after its answers.
+    """
     arguments: dict[str, Any] = {
         "bootstrap.servers": settings.bootstrap,
         "security.protocol": settings.kafka_security_protocol,
+        "logger": LIBRDKAFKA_LOG,
     }
     files = {
         "ssl.ca.location": settings.kafka_ca_file,

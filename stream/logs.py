@@ -1,7 +1,7 @@
 """The log of every process: one line an event that matters, in one shape whoever writes it.
 
-Law: what our modules, Faust, aiokafka and asyncio say goes to stderr through one formatter, as JSON or for a person to
-read; and no credential and no address of a customer's file gets through, whatever an exception's text holds.
+Law: what our modules, Faust, aiokafka, librdkafka and asyncio say goes to stderr through one formatter, as JSON or for
+a person to read; and no credential and no address of a customer's file gets through, whatever an exception says.
 """
 
 import logging
@@ -17,7 +17,7 @@ from stream.domain.redaction import redact
 from stream.settings import Settings
 
 _URL = re.compile(r"(https?(?:://|%3A%2F%2F))[^\s\"'<>]+", re.IGNORECASE)
-CHATTY = ("aiokafka", "faust", "mode", "asyncio", "apprise")
+CHATTY = ("aiokafka", "faust", "librdkafka", "mode", "asyncio", "apprise")
 """Libraries that tell of their inner life at `info`: at that level they speak from `warning` on."""
 
 REPEATED_AFTER_SECONDS = 60.0
@@ -71,19 +71,25 @@ class OnceAMinute(logging.Filter):
 
     def __init__(self) -> None:
         super().__init__()
-        self._said_at: dict[tuple[str, object], float] = {}
+        self._said_at: dict[tuple[str, ...], float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Tell whether a record is to be heard."""
         if record.name.partition(".")[0] not in CHATTY:
             return True
-        now, key = monotonic(), (record.name, str(record.msg))
+        now, key = monotonic(), (record.name, str(record.msg), _facility(record))
         if now - self._said_at.get(key, -REPEATED_AFTER_SECONDS) < REPEATED_AFTER_SECONDS:
             return False
         if len(self._said_at) >= MOST_REMEMBERED:
             self._said_at.clear()
         self._said_at[key] = now
         return True
+
+
+def _facility(record: logging.LogRecord) -> str:
+    # librdkafka has one message for all it says; the first word that is filled in tells what it is about.
+    args = record.args
+    return str(args[0]) if record.name == "librdkafka" and isinstance(args, tuple) and args else ""
 
 
 def configure_logs(settings: Settings, stream: TextIO | None = None) -> None:

@@ -17,8 +17,9 @@ ANSWER_SECONDS = 5.0
 class Probe:
     """Asks one cluster; blocks, so it is to be asked in a thread."""
 
-    def __init__(self, connection: Mapping[str, Any]) -> None:
+    def __init__(self, connection: Mapping[str, Any], answer_seconds: float = ANSWER_SECONDS) -> None:
         self._connection = connection
+        self._answer_seconds = answer_seconds
         self._admin: AdminClient | None = None
 
     def ends(self, places: Collection[TP]) -> dict[TP, int]:
@@ -30,10 +31,17 @@ class Probe:
             raise
 
     def _ends(self, places: Collection[TP]) -> dict[TP, int]:
-        self._admin = self._admin or AdminClient({**self._connection})
-        if not places:
-            self._admin.list_topics(timeout=ANSWER_SECONDS)
-            return {}
-        asked: Any = {TopicPartition(*place): OffsetSpec.latest() for place in places}
-        answers = self._admin.list_offsets(asked, request_timeout=ANSWER_SECONDS)
-        return {TP(where.topic, where.partition): answer.result().offset for where, answer in answers.items()}
+        admin = self._admin = self._admin or AdminClient({**self._connection})
+        try:
+            return _asked(admin, places, self._answer_seconds)
+        finally:
+            admin.poll(0)
+
+
+def _asked(admin: AdminClient, places: Collection[TP], seconds: float) -> dict[TP, int]:
+    if not places:
+        admin.list_topics(timeout=seconds)
+        return {}
+    asked: Any = {TopicPartition(*place): OffsetSpec.latest() for place in places}
+    answers = admin.list_offsets(asked, request_timeout=seconds)
+    return {TP(where.topic, where.partition): answer.result().offset for where, answer in answers.items()}

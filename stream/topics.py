@@ -119,3 +119,5 @@ def identify(settings: Settings, partitions: int) -> EventsTopic:
         return EventsTopic(partitions, str(described.result().topic_id))
     except KafkaException:
         return EventsTopic(partitions)
+    finally:
+        admin.poll(0)

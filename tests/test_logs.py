@@ -3,16 +3,20 @@
 import io
 import json
 import logging
+import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import structlog
+from confluent_kafka import Consumer, KafkaException, Producer
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stream.clients import librdkafka, librdkafka_reader
 from stream.logs import MOST_REMEMBERED, OnceAMinute, clean, configure_logs
+from stream.probe import Probe
 from stream.settings import Settings
 
 SIGNED = "https://media.customer.example/a.mp4?X-Amz-Signature=0123456789abcdef"
@@ -78,3 +82,50 @@ def test_what_a_library_says_again_and_again_is_heard_once_and_other_things_stil
     said = [says("no node %s", 1), says("no node %s", 2), says("fetch failed")]
     assert said == [True, False, True]
     assert [says(f"line {number}") for number in range(2 * MOST_REMEMBERED)] == [True] * 2 * MOST_REMEMBERED
+
+
+NOBODY = Settings(_env_file=None, kafka_bootstrap="127.0.0.1:1")
+"""Where nothing listens."""
+
+
+def ask_consumer() -> None:
+    consumer = Consumer(librdkafka_reader(NOBODY))
+    consumer.subscribe(["events"])
+    try:
+        consumer.poll(1.0)
+    finally:
+        consumer.close()
+
+
+def ask_producer() -> None:
+    producer = Producer(librdkafka(NOBODY))
+    producer.produce("events", b"")
+    producer.flush(1.0)
+    producer.purge()
+
+
+def ask_probe() -> None:
+    with pytest.raises(KafkaException):
+        Probe(librdkafka(NOBODY), answer_seconds=1.0).ends([])
+
+
+@pytest.mark.parametrize("asking", [ask_consumer, ask_producer, ask_probe])
+def test_what_librdkafka_says_is_a_line_like_any_other(
+    asking: Callable[[], None], lines: io.StringIO, capfd: pytest.CaptureFixture[str]
+) -> None:
+    asking()
+    told = [line for line in read(lines) if line["logger"] == "librdkafka"]
+    assert any("Connection refused" in line["event"] and line["level"] == "error" for line in told)
+    assert capfd.readouterr().err == ""
+
+
+def test_librdkafka_is_heard_once_a_minute_of_each_thing(lines: io.StringIO) -> None:
+    for what in ("FAIL", "FAIL", "MAXPOLL"):
+        logging.getLogger("librdkafka").error("%s [%s] %s", what, "rdkafka#consumer-1", "said")
+    assert [line["event"].split()[0] for line in read(lines)] == ["FAIL", "MAXPOLL"]
+
+
+def test_a_command_without_a_log_says_nothing_of_librdkafka() -> None:
+    script = "from tests.test_logs import ask_producer; ask_producer()"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")

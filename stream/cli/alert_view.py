@@ -13,7 +13,7 @@ from schemas.times import format_time
 
 HEADINGS = ("time", "what", "severity", "rule", "preset", "failed", "rate", "top reason")
 _SYMBOLS = {AlertKind.FIRED: "▲", AlertKind.RESOLVED: "✓"}
-_SEVERITIES = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
+ALERT_STYLES = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
 
 
 def alert_table(events: Iterable[AlertEvent]) -> Table:
@@ -39,21 +39,22 @@ def _cells(event: AlertEvent) -> list[Text]:
     return [
         Text(clock_text(event.at), "dim"),
         _what(event),
-        Text(event.severity, _SEVERITIES.get(event.severity, "")),
+        Text(event.severity, ALERT_STYLES.get(event.severity, "")),
         Text(event.rule),
         Text("whole topic" if event.preset == "*" else event.preset, "bold"),
         Text(f"{event.errors} of {event.total}"),
         Text(percent(event.error_rate)),
-        _top_reason(event),
+        top_reason(event),
     ]
 
 
 def _what(event: AlertEvent) -> Text:
-    style = "green" if event.kind is AlertKind.RESOLVED else _SEVERITIES.get(event.severity, "bold")
+    style = "green" if event.kind is AlertKind.RESOLVED else ALERT_STYLES.get(event.severity, "bold")
     return Text(f"{_SYMBOLS[event.kind]} {event.kind}", style)
 
 
-def _top_reason(event: AlertEvent) -> Text:
+def top_reason(event: AlertEvent) -> Text:
+    """Return the commonest reason of an alert that fired, and why one that has resolved did."""
     if event.kind is AlertKind.RESOLVED:
         return Text(f"{event.resolve_reason}".replace("_", " "), "dim")
     reason, count = next(iter(event.reasons.items()), ("", 0))

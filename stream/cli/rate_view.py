@@ -22,8 +22,8 @@ _BAD, _WORSE = 0.05, 0.2
 """Where a rate turns yellow and red: a glance, not a rule."""
 
 
-def rate_table(rates: Sequence[Rate], window: str) -> Table:
-    """Return a table with a row for each rate."""
+def rate_table(rates: Sequence[Rate], window: str, bar_cells: int = BAR_CELLS) -> Table:
+    """Return a table with a row of one line for each rate."""
     scale = scale_of(rates)
     table = Table(
         box=None, header_style="bold", pad_edge=False, caption=_caption(rates, window), caption_justify="left"
@@ -31,13 +31,19 @@ def rate_table(rates: Sequence[Rate], window: str) -> Table:
     table.add_column("preset")
     table.add_column("failed", justify="right")
     table.add_column("rate", justify="right")
-    table.add_column(f"0 … {scale:.0%}", min_width=BAR_CELLS)
+    table.add_column(f"0 … {scale:.0%}", min_width=bar_cells)
     table.add_column("reasons")
     for rate in rates:
         failed = f"{rate.errors} of {rate.total}"
-        cells = (rate.preset, "bold"), (failed, ""), (percent(rate.error_rate), _style(rate))
-        table.add_row(*(Text(*cell) for cell in cells), Text(bar(rate, scale), _style(rate)), Text(_reasons(rate)))
+        numbers = Text(failed, no_wrap=True), Text(percent(rate.error_rate), _style(rate), no_wrap=True)
+        drawn = Text(bar(rate, scale, bar_cells), _style(rate))
+        table.add_row(cut_short(rate.preset, "bold"), *numbers, drawn, cut_short(_reasons(rate)))
     return table
+
+
+def cut_short(text: str, style: str = "") -> Text:
+    """Return text that takes one line, however little room there is."""
+    return Text(text, style, no_wrap=True, overflow="ellipsis")
 
 
 def scale_of(rates: Sequence[Rate]) -> float:
@@ -46,16 +52,13 @@ def scale_of(rates: Sequence[Rate]) -> float:
     return next(scale for scale in _SCALES if highest <= scale)
 
 
-def bar(rate: Rate, scale: float) -> str:
+def bar(rate: Rate, scale: float, cells: int = BAR_CELLS) -> str:
     """Return the bar of a rate; empty when there is none."""
     if rate.error_rate is None or rate.error_rate_low is None or rate.error_rate_high is None:
         return ""
-    low, at, high = (_cell(share, scale) for share in (rate.error_rate_low, rate.error_rate, rate.error_rate_high))
-    return "".join("●" if cell == at else "─" if low <= cell <= high else "·" for cell in range(BAR_CELLS))
-
-
-def _cell(share: float, scale: float) -> int:
-    return min(BAR_CELLS - 1, int(share / scale * BAR_CELLS))
+    shares = (rate.error_rate_low, rate.error_rate, rate.error_rate_high)
+    low, at, high = (min(cells - 1, int(share / scale * cells)) for share in shares)
+    return "".join("●" if cell == at else "─" if low <= cell <= high else "·" for cell in range(cells))
 
 
 def _style(rate: Rate) -> str:

@@ -43,7 +43,7 @@ def top(
         with until_told_to_stop():
             _watch(settings, window, _read(first))
     else:
-        out().print(top_view(_read(first), lines=1_000))
+        out().print(top_view(_read(first), lines=1_000, columns=out().width))
 
 
 def _ask(settings: Settings, window: str) -> Answer | NoAnswer:
@@ -62,7 +62,7 @@ def _watch(settings: Settings, window: str, overview: Any) -> None:
     with Live(console=console, screen=True, auto_refresh=False) as live:
         trouble = ""
         while True:
-            live.update(top_view(overview, console.height, trouble), refresh=True)
+            live.update(top_view(overview, console.height, trouble, console.width), refresh=True)
             sleep(LOOK_SECONDS)
             answer = _ask(settings, window)
             trouble = _trouble(answer)

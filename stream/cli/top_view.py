@@ -3,36 +3,59 @@
 Law: pure, no longer than the screen, and every word that comes from outside is shown as text, never read as markup.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
+from rich.table import Table
 from rich.text import Text
 
 from schemas.alert import AlertEvent
 from schemas.rate import Rate
-from stream.cli.alert_view import alert_table
-from stream.cli.rate_view import rate_table
+from stream.cli.alert_view import ALERT_STYLES, clock_text, percent, top_reason
+from stream.cli.rate_view import BAR_CELLS, cut_short, rate_table
 
 Overview = Mapping[str, Any]
 
 _SYMBOLS = {"critical": "●", "warning": "▲", "info": "■", "ok": "✓"}
 _STYLES = {"critical": "bold white on red", "warning": "bold black on yellow", "ok": "bold green", "info": "bold cyan"}
 _OTHER_LINES = 11
-"""Lines of the screen that are neither alerts nor presets."""
+"""Lines of the screen that are neither alerts nor presets, two of them the verdict's."""
+
+_WIDE = 110
+"""Columns from which on there is room for a whole bar beside the reasons."""
 
 RARE = ("duplicates", "late", "rejected", "lost")
 
 
-def top_view(overview: Overview, lines: int, trouble: str = "") -> RenderableType:
-    """Return what fits on a screen of so many lines; `trouble` says why it is not the newest."""
+def top_view(overview: Overview, lines: int, trouble: str = "", columns: int = _WIDE) -> RenderableType:
+    """Return what fits on a screen of so many lines and columns; `trouble` says why it is not the newest."""
     firing = overview["alerts"]["firing"]
     room = max(2, lines - _OTHER_LINES)
     shown = firing[: max(1, room // 2)]
-    parts: list[RenderableType] = [_verdict(overview, trouble), Text(_freshness(overview), "dim"), Text()]
-    parts += [alert_table(map(_event, shown)), *_more(len(shown), overview["alerts"]["counts"]["firing"]), Text()]
-    parts += [_presets(overview, room - len(shown)), Text(_ingest(overview["ingest"]), "dim")]
+    parts: list[RenderableType] = [_verdict(overview, trouble), cut_short(_freshness(overview), "dim"), Text()]
+    if shown:
+        parts += [_firing(map(_event, shown)), *_more(len(shown), overview["alerts"]["counts"]["firing"]), Text()]
+    bar_cells = BAR_CELLS if columns >= _WIDE else BAR_CELLS // 2
+    parts += [_presets(overview, room - len(shown), bar_cells), cut_short(_ingest(overview["ingest"]), "dim")]
     return Group(*parts)
+
+
+def _firing(events: Iterable[AlertEvent]) -> Table:
+    """Return a table with a row of one line for each alert; all of them fire, so only since when is said."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in ("since", "", "preset", "rule"):
+        table.add_column(heading)
+    table.add_column("failed", justify="right")
+    table.add_column("rate", justify="right")
+    table.add_column("top reason")
+    for event in events:
+        numbers = Text(f"{event.errors} of {event.total}", no_wrap=True), Text(percent(event.error_rate), no_wrap=True)
+        preset = cut_short("whole topic" if event.preset == "*" else event.preset, "bold")
+        since = Text(clock_text(event.started_at)[5:16].replace("T", " "), "dim", no_wrap=True)
+        mark = Text(f"{_SYMBOLS[event.severity]} {event.severity}", ALERT_STYLES[event.severity], no_wrap=True)
+        table.add_row(since, mark, preset, cut_short(event.rule), *numbers, cut_short(top_reason(event).plain))
+    return table
 
 
 def _verdict(overview: Overview, trouble: str) -> Text:
@@ -57,11 +80,11 @@ def _more(shown: int, found: int) -> list[RenderableType]:
     return [Text(f"and {found - shown} more", "dim")] if found > shown else []
 
 
-def _presets(overview: Overview, most: int) -> RenderableType:
+def _presets(overview: Overview, most: int, bar_cells: int) -> RenderableType:
     rates = worst_first(overview)
     if not rates:
         return Text("No job has been heard of yet.")
-    return Group(rate_table(rates[:most], overview["window"]), *_more(min(most, len(rates)), len(rates)))
+    return Group(rate_table(rates[:most], overview["window"], bar_cells), *_more(min(most, len(rates)), len(rates)))
 
 
 def worst_first(overview: Overview) -> Sequence[Rate]:
@@ -75,7 +98,7 @@ def worst_first(overview: Overview) -> Sequence[Rate]:
 def _ingest(ingest: Mapping[str, Any]) -> str:
     recent = ingest["recent"]
     rare = ", ".join(f"{_sum(recent[name]):,} {name}" for name in RARE)
-    return f"Last 5 minutes: {recent['read']:,} records read, {recent['counted']:,} jobs counted, {rare}"
+    return f"Last 5m: {recent['read']:,} read, {recent['counted']:,} counted, {rare}"
 
 
 def _sum(count: int | Mapping[str, int]) -> int:

@@ -28,7 +28,7 @@ async def test_one_look_says_what_is_wrong_and_how_presets_fare() -> None:
     text = shown(await overview())
     assert "● CRITICAL  Failing now: summarize." in text
     assert "14 of 60" in text
-    assert "Last 5 minutes: 7 records read, 7 jobs counted, 7 duplicates, 7 late, 2 rejected, 7 lost" in text
+    assert "Last 5m: 7 read, 7 counted, 7 duplicates, 7 late, 2 rejected, 7 lost" in text
 
 
 async def test_presets_that_fire_come_first_and_then_the_worst() -> None:
