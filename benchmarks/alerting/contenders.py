@@ -4,9 +4,12 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.alerting.traffic import HEALTHY, Jobs, Marks, Table, Traffic
 from stream.domain.cusum import RunLengths, scores
+
+Column = NDArray[np.float64]
 
 Z = 1.959964
 """Of a confidence of 95 %."""
@@ -64,14 +67,18 @@ class Shift:
 
     def __init__(self, traffic: Traffic, detect: float, between_minutes: float) -> None:
         self.lengths = RunLengths(HEALTHY, scores(HEALTHY, detect))
-        self.level = self.lengths.threshold(round(between_minutes * traffic.jobs_per_minute))
+        self.between_jobs = round(between_minutes * traffic.jobs_per_minute)
 
     def alarms(self, jobs: Jobs) -> Marks:
         """Return where the sum reaches its threshold; it begins anew after that."""
         steps = self.lengths.scores.error * jobs.errors - self.lengths.scores.success * (jobs.total - jobs.errors)
         sums, reached = np.zeros(len(steps)), np.zeros(steps.shape, np.bool_)
-        for pane, step in enumerate(steps.T):
+        for pane, (step, total) in enumerate(zip(steps.T, jobs.total.T, strict=True)):
             sums = np.maximum(0, sums + step)
-            reached[:, pane] = sums >= self.level
-            sums[sums >= self.level] = 0
+            reached[:, pane] = (total > 0) & (sums >= self._levels(total))
+            sums[reached[:, pane]] = 0
         return reached
+
+    def _levels(self, total: Column) -> Column:
+        of = {jobs: self.lengths.threshold_of_group(self.between_jobs, int(jobs)) for jobs in np.unique(total)}
+        return np.array([of[jobs] for jobs in total])

@@ -1,8 +1,9 @@
 """Whether a preset has become worse than it was: the fold of its jobs into a sum, and what the sum says.
 
 Law: the sum is a function of the panes that hold jobs, in their order. Within a pane jobs have no order, so the sum is
-held at zero once a pane and not once a job; that only ever lowers it, so false alarms are as seldom as promised, and
-a change is noticed at most a pane later. Once it is noticed, the mirror image of the sum looks for the way back.
+held at zero, and looked at, once a pane and not once a job. A pane's threshold is that of so many jobs at once: false
+alarms are about as seldom as promised and not much more so. Once a change is noticed, the mirror image of the sum looks
+for the way back.
 """
 
 from math import ceil, log
@@ -29,8 +30,8 @@ def advance(rule: ShiftRule, before: Shift | None, sight: Sight, counted: Counte
     if state.baseline is None:
         return state._replace(since_ms=sight.at_ms)
     lengths = run_lengths(state.baseline, changed_rate(rule, state.baseline))
-    limit = lengths.threshold(jobs_between_alarms(rule, state, sight))
     jobs = sum_counts(sight.closed, counted)
+    limit = lengths.threshold_of_group(jobs_between_alarms(rule, state, sight), jobs.total)
     moved = lengths.scores.error * jobs.errors - lengths.scores.success * (jobs.total - jobs.errors)
     if state.top_ms is None:
         return _detecting(state, max(0, state.score + moved), limit, sight.at_ms)

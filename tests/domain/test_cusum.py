@@ -1,6 +1,6 @@
 """The Bernoulli CUSUM's numbers, held against a linear system, against simulation, and against the known bound."""
 
-from math import log
+from math import comb, log
 
 import numpy as np
 import pytest
@@ -99,3 +99,50 @@ def test_a_change_is_noticed_hardly_later_than_lordens_bound_allows(baseline: fl
     delay = np.argmax(held >= threshold, axis=1) + 1
     assert (held >= threshold).any(axis=1).all()
     assert delay.mean() < 1.3 * bound
+
+
+@pytest.mark.parametrize("size", [1, 2, 16, 64])
+@pytest.mark.parametrize(("baseline", "changed"), PAIRS)
+def test_run_lengths_of_groups_solve_the_equations_of_their_chain(baseline: float, changed: float, size: int) -> None:
+    lengths = new(baseline, changed)
+    steps, threshold = lengths.scores, lengths.threshold(10_000)
+    chances = {
+        errors: comb(size, errors) * baseline**errors * (1 - baseline) ** (size - errors) for errors in range(size + 1)
+    }
+    chain = np.eye(threshold)
+    for level in range(threshold):
+        for errors, chance in chances.items():
+            to = max(0, level + steps.error * errors - steps.success * (size - errors))
+            if to < threshold:
+                chain[level, to] -= chance
+    expected = size * np.linalg.solve(chain, np.ones(threshold))[0]
+    assert lengths.length_of_groups(threshold, size) == pytest.approx(expected, rel=1e-6)
+    if size == 1:
+        assert expected == pytest.approx(lengths.lengths[threshold - 1], rel=1e-6)
+
+
+@pytest.mark.parametrize(("baseline", "changed"), PAIRS)
+def test_the_more_jobs_are_looked_at_at_once_the_lower_is_the_threshold(baseline: float, changed: float) -> None:
+    lengths = new(baseline, changed)
+    found = [lengths.threshold_of_group(10**6, size) for size in (1, 4, 16, 64, 256, 100_000)]
+    assert found == sorted(found, reverse=True)
+    assert found[0] == lengths.threshold(10**6)
+    assert found[-1] == found[-2] >= found[0] // 2
+
+
+@pytest.mark.parametrize("sizes", [(64,), (4, 64), (100, 3, 3, 3)])
+def test_false_alarms_of_groups_are_about_as_seldom_as_allowed_whatever_sizes_follow_each_other(
+    sizes: tuple[int, ...],
+) -> None:
+    lengths, random, allowed = new(0.02, 0.10), np.random.default_rng(9), 20_000
+    limits = [lengths.threshold_of_group(allowed, size) for size in sizes]
+    sums, jobs, alarms = np.zeros(500, np.int64), 0, 0
+    while jobs < 200 * allowed:
+        for size, limit in zip(sizes, limits, strict=True):
+            errors = random.binomial(size, 0.02, len(sums))
+            sums = np.maximum(0, sums + lengths.scores.error * errors - lengths.scores.success * (size - errors))
+            alarms += int(np.count_nonzero(sums >= limit))
+            sums[sums >= limit] = 0
+            jobs += size * len(sums)
+    # Of 200 allowed, chance alone makes fewer than 245 or so; 100 jobs at once have the threshold of 96.
+    assert 0.3 * 200 < alarms < 245
