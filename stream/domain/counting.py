@@ -118,7 +118,7 @@ class _Counting:
 
     def count(self, run: Run) -> Counted:
         """Count the jobs that are at home here, and forward the others."""
-        jobs = np.flatnonzero(self._codes() != ONLY_TIME)
+        jobs = np.flatnonzero(self.columns.codes != ONLY_TIME)
         if self.state.home.of > 1 and len(jobs):
             at_home = homes(self._ids(jobs), self.state.home.of)
             away = at_home != self.state.home.partition
@@ -128,10 +128,7 @@ class _Counting:
 
     def count_all(self) -> Counted:
         """Count the jobs wherever they are at home."""
-        return self._count(np.flatnonzero(self._codes() != ONLY_TIME))
-
-    def _codes(self) -> Rows:
-        return np.array(self.columns.codes, np.intp)
+        return self._count(np.flatnonzero(self.columns.codes != ONLY_TIME))
 
     def _ids(self, jobs: Rows) -> list[str]:
         ids = self.columns.job_ids
@@ -145,7 +142,7 @@ class _Counting:
         self.batch.meters["forwarded"] += len(rows)
 
     def _count(self, jobs: Rows) -> Counted:
-        return self._counted(jobs, self._codes()[jobs], self.columns.at_ms[jobs], self.watermarks[jobs])
+        return self._counted(jobs, self.columns.codes[jobs], self.columns.at_ms[jobs], self.watermarks[jobs])
 
     def _counted(self, jobs: Rows, codes: Rows, at_ms: Times, watermarks: Times) -> Counted:
         columns, policy, meters = self.columns, self.state.policy, self.batch.meters
