@@ -26,7 +26,6 @@ from stream.domain.sight import Sight, Sum
 from stream.domain.tally import ALL_PRESETS, Tally
 from stream.domain.tallying import PaneKey
 from stream.domain.watching import DecidingPolicy, Watched
-from stream.domain.windows import WindowKey
 
 QUIET = Alert()
 
@@ -202,10 +201,10 @@ class Board:
         )
 
     def _sums(self, preset: Preset) -> Callable[[BaseRule, int], Sum]:
-        counted_of, sums, hours = self.policy.counted_of, preset.windows.sums, preset.hours
+        key_of, sums, hours = self.policy.key_of, preset.windows.sums, preset.hours
 
         def sum_over(rule: BaseRule, length_ms: int) -> Sum:
-            key = WindowKey(length_ms, counted_of[rule.name])
+            key = key_of[rule.name, length_ms]
             return sums[key] if length_ms <= FINE_MS else hours.sum_over(key)
 
         return sum_over

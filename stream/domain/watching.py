@@ -47,6 +47,8 @@ class DecidingPolicy:
     retention_ms: int = 24 * HOUR_MS
     counted_of: dict[str, Counted] = field(init=False, repr=False, compare=False)
     """What each rule counts as an error, by the rule's name."""
+    key_of: dict[tuple[str, int], WindowKey] = field(init=False, repr=False, compare=False)
+    """Each rule's windows, by the rule's name and the window's length in milliseconds."""
 
     def __post_init__(self) -> None:
         # Presets are bounded, and the cache more so.
@@ -55,6 +57,12 @@ class DecidingPolicy:
         object.__setattr__(self, "inhibiting", lru_cache(maxsize=4096)(self.inhibiting))
         object.__setattr__(self, "_counted", lru_cache(maxsize=1024)(self._counted))
         object.__setattr__(self, "counted_of", {rule.name: self.counted_by(rule) for rule in self.rules.rules})
+        keys = {
+            (rule.name, length_ms): WindowKey(length_ms, self.counted_of[rule.name])
+            for rule in self.rules.with_variants
+            for length_ms in rule.windows
+        }
+        object.__setattr__(self, "key_of", keys)
 
     def block_of(self, start_ms: int) -> int:
         """Return the start of the block of panes that is stored as one row, in epoch milliseconds."""
