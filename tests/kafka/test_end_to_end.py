@@ -3,10 +3,8 @@
 import json
 from collections import Counter
 from pathlib import Path
-from time import monotonic
 
 import pytest
-from confluent_kafka import Producer
 
 from stream.local.traffic import generate
 from stream.rules_file import default_rules_path
@@ -14,35 +12,6 @@ from tests.kafka.harness import Delivery, Deployment, body, deploy, eventually
 
 DEFAULT_RULES = default_rules_path().read_text()
 DEMO_RULES = (Path(str(default_rules_path())).parent / "local" / "demo_rules.toml").read_text()
-
-DOCUMENTED = (
-    b'{"version":"1.0.0","type":"batch-processor.error","id":"bp-je-bcb9f15d-2b00-4d98-be5f-23888e2df2ca",'
-    b'"payload":{"id":"bcb9f15d-2b00-4d98-be5f-23888e2df2ca","preset":"summarize","status":"error",'
-    b'"input":{"sourceType":"uri","uri":"{{uri}}"},"output":{},"error":"Summary generation job failed: '
-    b'BatchProcessorTranscriptError: transcript job failed: Error: Failed to download: 403 Forbidden"},'
-    b'"event_ts":1711402402.539}'
-)
-
-
-def produce_with_librdkafka(bootstrap: str, topic: str, value: bytes) -> None:
-    producer = Producer({"bootstrap.servers": bootstrap})
-    producer.produce(topic, value)
-    assert producer.flush(10) == 0
-
-
-async def test_the_documented_error_is_visible_within_a_second_whoever_produced_it(
-    bootstrap: str, unique: str, tmp_path: Path
-) -> None:
-    async with deploy(bootstrap, unique, tmp_path, DEFAULT_RULES, idle_after=500) as deployment:
-        worker = await deployment.start().ready()
-        produced_at = monotonic()
-        produce_with_librdkafka(bootstrap, deployment.settings.events_topic, DOCUMENTED)
-        rate = await worker.rate("summarize", total=1)
-        assert monotonic() - produced_at < 1.0
-    assert (rate["errors"], rate["finished"], rate["total"], rate["error_rate"]) == (1, 0, 1, 1.0)
-    assert rate["reasons"] == {"input_forbidden": 1}
-    assert rate["parties"] == {"customer": 1}
-    assert (rate["stages"], rate["root_stages"]) == ({"summary": 1}, {"transcript": 1})
 
 
 async def test_the_topic_gets_what_a_replay_of_the_same_records_gives_byte_for_byte(
