@@ -218,6 +218,17 @@ def test_a_store_without_room_is_answered_503_with_when_to_come_again(gateway: S
     assert is_well(gateway)
 
 
+def test_without_room_a_ping_that_comes_in_pieces_is_answered_200_and_a_webhook_503(gateway: Served) -> None:
+    gateway.store.room = 0
+    for body, status in ((PING, 200), (BODY, 503)):
+        with gateway.connect() as sock:
+            sock.sendall(request(body).removesuffix(body))
+            wait_until(lambda: gateway.door._busy > 0)
+            sock.sendall(body)
+            assert read_answer(sock).status == status
+    assert gateway.receiver.reading == 0
+
+
 def test_bodies_being_read_are_shed_when_together_they_are_too_much(gateway: Served) -> None:
     gateway.store.room = 3 * BODY_BYTES
     body = b"x" * BODY_BYTES
