@@ -1,5 +1,6 @@
 """A new version counts on from what every version before it has left, exactly."""
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,11 +12,15 @@ from tests.kafka.recorded_state import after, put_back, read, recordings
 from tests.kafka.test_exactness import assert_counts
 from tests.kafka.test_unusable_state import doctors_word
 
+CHANGELOG = Path(__file__).parents[2] / "CHANGELOG.md"
 Line = tuple[str, str, str, str, int, int, int]
 
 
 def test_the_state_of_every_release_is_kept() -> None:
-    assert "0.1.0" in {path.stem for path in recordings()}
+    released = set(re.findall(r"^## \[(\d\S*)\]", CHANGELOG.read_text(), re.MULTILINE))
+    assert "0.1.0" in released
+    # python -m tests.kafka.recorded_state makes one.
+    assert released <= {path.stem for path in recordings()}
 
 
 def lines(events: Iterable[AlertEvent]) -> list[Line]:
@@ -44,6 +49,8 @@ async def test_what_a_release_has_left_is_counted_on_from_exactly(
         in_all = lines(await deployment.alerts())
         assert in_all == lines(deployment.expected())
         assert in_all[: len(sent)] == sent
+        # What was sent is known to have been sent, and is not sent again.
+        assert len(await deployment.read(deployment.settings.alerts_topic)) == len(in_all)
         # It has counted on, and not anew.
         read_again = f"presetwatch_records_read_total {len(deployment.log) - counted:.1f}"
         assert read_again in await worker.text("/metrics")
