@@ -2,8 +2,9 @@
 
     python -m tests.kafka.recorded_state       # at each release: records the version that is installed
 
-Law: a recording holds every record as it was, in its order. Put back, one thing alone is changed: the id of the events
-topic, which a broker makes up, and by which a journal knows that the topic was not made anew.
+Law: a recording holds every record as it was, in its order. Put back, two things are changed: the id of the events
+topic, which a broker makes up, and by which a journal knows that the topic was not made anew; and the times of records
+that are not events, which say nothing, but by which a broker would drop what is older than a week.
 """
 
 import asyncio
@@ -149,13 +150,18 @@ async def put_back(about: About, kept: Sequence[Kept], deployment: Deployment) -
     topics, topic_id = names(deployment.settings), _topic_id(deployment)
     async with AIOKafkaProducer(**connection(deployment.settings), enable_idempotence=True) as producer:
         for each in kept:
-            value = each.value
+            value, is_event = each.value, each.topic == "events"
             if each.topic == "journal" and value is not None:
                 value = value.replace(about.topic_id.encode(), topic_id.encode(), 1)
             place = await producer.send_and_wait(
-                topics[each.topic], value, each.key, each.partition, each.at_ms, headers=list(each.headers)
+                topics[each.topic],
+                value,
+                each.key,
+                each.partition,
+                each.at_ms if is_event else None,
+                list(each.headers),
             )
-            if each.topic == "events":
+            if is_event:
                 deployment.log.append(Replayed(each.partition, place.offset, each.at_ms, each.key, each.value))
 
 
