@@ -53,6 +53,7 @@ class AlertEvent(BaseModel):
     rule_kind: RuleKind
     severity: str
     preset: str
+    group: Texts = Field(default={}, description="By what else alerts of the rule differ, such as `reason`.")
     at: Timestamp
     started_at: Timestamp
     window_start: Timestamp

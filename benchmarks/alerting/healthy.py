@@ -24,7 +24,7 @@ from stream.domain.alerting import Alert, Phase, Reading, Signal, Trigger, obser
 from stream.domain.conditions import CONDITIONS
 from stream.domain.recency import Recency
 from stream.domain.rules import ConsecutiveRule, Rule, SilenceRule, ThresholdRule
-from stream.domain.sight import Sight, Sum
+from stream.domain.sight import EVERYTHING, Sight, Sum
 from stream.rules_file import default_rules_path, read
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -120,7 +120,7 @@ def fewest(rule: ThresholdRule, most: int) -> Numbers:
 
 def _signal(rule: ThresholdRule, errors: int, total: int) -> Signal:
     sight = Sight(0, PANE_MS, {}, lambda *_: Sum(errors, total), lambda _: {}, Recency(), 0)
-    return CONDITIONS[ThresholdRule].signal(rule, sight, bool)
+    return CONDITIONS[ThresholdRule].signal(rule, sight, EVERYTHING)
 
 
 def _follow(rule: ThresholdRule, errors: Numbers, total: Numbers, at: int) -> tuple[int | None, int]:

@@ -65,7 +65,7 @@ def rolling_series(board: Board, name: str, span_ms: int, step_ms: int, window_m
 
 def thresholds(board: Board, name: str) -> list[dict[str, Any]]:
     """Return the error rates that a preset's rules hold it against."""
-    rules = (rule for rule in board.policy.rules_for(name) if isinstance(rule, ThresholdRule))
+    rules = (rule for rule in board.policy.rules.matching(name) if isinstance(rule, ThresholdRule))
     return [
         {
             "rule": rule.name,
@@ -74,6 +74,7 @@ def thresholds(board: Board, name: str) -> list[dict[str, Any]]:
             "window": format_duration(rule.window_ms),
             "parties": list(rule.parties),
             "reasons": list(rule.reasons),
+            "source_types": list(rule.source_types),
         }
         for rule in rules
     ]

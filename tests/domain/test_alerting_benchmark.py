@@ -66,7 +66,7 @@ def test_the_quick_way_to_try_a_rule_gives_the_episodes_of_the_real_one(on_no_da
 
 
 def test_silences_are_counted_as_the_real_rule_counts_them() -> None:
-    rule = SilenceRule(name="quiet", presets=(), after="10m")
+    rule = SilenceRule.model_validate({"name": "quiet", "presets": (), "after": "10m"})
     total = draw(Load("", 5 / 60, False), 0.0, 1, np.random.default_rng(7)).total
     panes = Panes(np.zeros_like(total), total)
     resolved = [one for one in replayed(rule, panes) if one.resolve_reason]

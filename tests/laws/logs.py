@@ -24,6 +24,7 @@ from tests.webhooks import FORBIDDEN, STRANGE, T0_MS, TIMEOUT, body, log_of, mee
 PANE_MS, LATENESS_MS, RETENTION_MS = 10_000, 5_000, 2 * HOUR_MS
 CAUSES = Causes()
 PRESETS = ("summarize", "transcript")
+SOURCES = ("uri", "recordingId")
 
 Log = list[Replayed]
 Kind = Literal["job", "other", "junk", "ping", "tombstone", "future"]
@@ -38,6 +39,11 @@ class Step:
     job: int = 0
     preset: str = PRESETS[0]
     error: str | None = None
+
+    @property
+    def source(self) -> str:
+        """The source type of its job, which is always the same."""
+        return SOURCES[self.job % 2]
 
 
 A_JOB: Kind = "job"
@@ -79,8 +85,8 @@ def _values(story: Story, partition: int) -> Iterator[tuple[int, bytes | None]]:
 
 def _value(step: Step, job: str, at_ms: int) -> bytes | None:
     values: dict[Kind, bytes | None] = {
-        "job": body(job, step.preset, at_ms, step.error),
-        "future": body(job, step.preset, at_ms + HOUR_MS, step.error),
+        "job": body(job, step.preset, at_ms, step.error, step.source),
+        "future": body(job, step.preset, at_ms + HOUR_MS, step.error, step.source),
         "other": meeting(at_ms),
         "junk": b'{"type": 1',
         "ping": b'{"test":"test"}',
@@ -109,6 +115,9 @@ COMMON = {
     "overrides": OVERRIDES,
 }
 PARTIES: st.SearchStrategy[list[str]] = st.sampled_from([[], ["customer"], ["daily", "unknown"]])
+SOURCE_TYPES: st.SearchStrategy[list[str]] = st.sampled_from([[], [], ["uri"], ["recordingId", "other"]])
+GROUPS = st.sampled_from([["preset"], ["preset", "reason"]])
+COUNTED = {"parties": PARTIES, "source_types": SOURCE_TYPES, "group_by": GROUPS}
 THRESHOLD = st.fixed_dictionaries(
     {
         "kind": st.just("threshold"),
@@ -116,7 +125,7 @@ THRESHOLD = st.fixed_dictionaries(
         "error_rate": st.sampled_from([0.1, 0.4]),
         "min_jobs": st.integers(1, 3),
         "confidence": st.sampled_from([0.0, 0.5]),
-        "parties": PARTIES,
+        **COUNTED,
         "on_no_data": NO_DATA,
         **COMMON,
     }
@@ -125,7 +134,7 @@ CONSECUTIVE = st.fixed_dictionaries(
     {
         "kind": st.just("consecutive"),
         "errors": st.integers(1, 4),
-        "parties": PARTIES,
+        **COUNTED,
         "on_no_data": NO_DATA,
         **COMMON,
     }
@@ -158,7 +167,7 @@ BURN_RATE = st.fixed_dictionaries(
         ),
         "min_jobs": st.integers(1, 3),
         "confidence": st.sampled_from([0.0, 0.5]),
-        "parties": PARTIES,
+        **COUNTED,
         "on_no_data": NO_DATA,
         **COMMON,
     }
@@ -180,7 +189,7 @@ SHIFT = st.fixed_dictionaries(
         "baseline": st.sampled_from([0.02, 0.2]),
         "detect": st.sampled_from([0.3, 0.9]),
         "false_alarms": st.sampled_from(["1 per 1h", "1 per 3h", "1 per 1d"]),
-        "parties": PARTIES,
+        **COUNTED,
         "on_no_data": NO_DATA,
         **COMMON,
     }
@@ -236,5 +245,7 @@ def reference(logs: Sequence[Log], rules: RuleSet) -> list[bytes]:
 
 def canonical(events: Sequence[AlertEvent]) -> list[bytes]:
     """Return the bytes of alert events in an order that does not depend on partitions."""
-    ordered = sorted(events, key=lambda event: (event.at, event.preset, event.rule, event.sequence))
+    ordered = sorted(
+        events, key=lambda event: (event.at, event.preset, event.rule, sorted(event.group.items()), event.sequence)
+    )
     return [event.to_json() for event in ordered]
