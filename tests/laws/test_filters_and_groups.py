@@ -15,6 +15,17 @@ from stream.domain.reasons import DEFAULT_RULES
 from stream.domain.rules import RuleSet, SilenceRule
 from tests.laws.logs import IN_TIME_GAP, PANE_MS, SOON, SOURCES, Story, folded, rule_sets, stories, write
 
+LIVELY = RuleSet.model_validate(
+    {
+        "rules": (
+            {"name": "high", "kind": "threshold", "window": "1m", "min_jobs": 2, "confidence": 0, "error_rate": 0.2},
+            {"name": "run", "kind": "consecutive", "errors": 2, "on_no_data": "30s"},
+            {"name": "worse", "kind": "shift", "baseline": 0.2, "detect": 0.9, "false_alarms": "1 per 1h"},
+        )
+    }
+)
+"""Rules that fire and resolve for most drawn logs."""
+
 REASONS = sorted({rule.name for rule in DEFAULT_RULES})
 
 
@@ -44,7 +55,7 @@ def said(events: Sequence[AlertEvent]) -> list[dict[str, Any]]:
 @given(stories(SOON, most=20), rule_sets())
 def test_source_types_leave_out_jobs_as_if_they_had_been_no_jobs(told: list[Story], rules: RuleSet) -> None:
     # The watch over the topic begins with a job of each partition: one that both logs have.
-    story, watched = jobs_only(told), tuple(rule for rule in rules.rules if not isinstance(rule, SilenceRule))
+    story, watched = jobs_only(told), (*LIVELY.rules, *(rule for rule in rules.rules if not isinstance(rule, SilenceRule)))
     kept = SOURCES[1]
     filtered = rewritten(RuleSet(rules=watched), source_types=(kept,))
     plain = rewritten(RuleSet(rules=watched), source_types=())
@@ -55,7 +66,7 @@ def test_source_types_leave_out_jobs_as_if_they_had_been_no_jobs(told: list[Stor
 
 @given(stories(IN_TIME_GAP, most=20), rule_sets())
 def test_a_group_says_what_a_rule_for_its_reason_says(told: list[Story], rules: RuleSet) -> None:
-    rules = RuleSet(rules=tuple(rule.model_copy(update={"inhibit": False}) for rule in rules.rules))
+    rules = RuleSet(rules=(*LIVELY.rules, *rules.rules))
     grouped = rewritten(rules, group_by=("preset", "reason"), parties=(), inhibit=False)
     _, events = folded(write(told), grouped)
     found = [event for event in events if event.group]
