@@ -77,6 +77,11 @@ class AlertEvent(BaseModel):
         check_null_over_zero_jobs(self.total, self.error_rate, self.error_rate_low, self.error_rate_high)
         return self
 
+    @property
+    def name(self) -> str:
+        """The rule, and the group if it has one, as in `errors/timeout`: what has at most one alert of a preset."""
+        return "/".join((self.rule, *self.group.values()))
+
     def to_json(self) -> bytes:
         """Return the bytes on the topic: compact JSON in UTF-8, fields in the order of this class."""
         # Python's own writer, because its spelling of floats does not change between releases of a library.

@@ -75,6 +75,7 @@ def thresholds(board: Board, name: str) -> list[dict[str, Any]]:
             "parties": list(rule.parties),
             "reasons": list(rule.reasons),
             "source_types": list(rule.source_types),
+            "group_by": list(rule.group_by),
         }
         for rule in rules
     ]

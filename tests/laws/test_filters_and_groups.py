@@ -32,7 +32,10 @@ REASONS = sorted({rule.name for rule in DEFAULT_RULES})
 def rewritten(rules: RuleSet, **changes: Any) -> RuleSet:
     """Return the rules with other keys, and without overrides, which may not change any of those."""
     tables = [rule.model_dump(by_alias=True, exclude_unset=True, exclude={"overrides"}) for rule in rules.rules]
-    changed = [table if isinstance(rule, SilenceRule) else table | changes for table, rule in zip(tables, rules.rules)]
+    changed = [
+        table if isinstance(rule, SilenceRule) else table | changes
+        for table, rule in zip(tables, rules.rules, strict=True)
+    ]
     return RuleSet.model_validate({"rules": tuple(changed)}, context={"pane_ms": PANE_MS})
 
 
@@ -55,7 +58,10 @@ def said(events: Sequence[AlertEvent]) -> list[dict[str, Any]]:
 @given(stories(SOON, most=20), rule_sets())
 def test_source_types_leave_out_jobs_as_if_they_had_been_no_jobs(told: list[Story], rules: RuleSet) -> None:
     # The watch over the topic begins with a job of each partition: one that both logs have.
-    story, watched = jobs_only(told), (*LIVELY.rules, *(rule for rule in rules.rules if not isinstance(rule, SilenceRule)))
+    story, watched = (
+        jobs_only(told),
+        (*LIVELY.rules, *(rule for rule in rules.rules if not isinstance(rule, SilenceRule))),
+    )
     kept = SOURCES[1]
     filtered = rewritten(RuleSet(rules=watched), source_types=(kept,))
     plain = rewritten(RuleSet(rules=watched), source_types=())
@@ -73,9 +79,8 @@ def test_a_group_says_what_a_rule_for_its_reason_says(told: list[Story], rules: 
     wanted = []
     for reason in REASONS:
         alone = rewritten(rules, group_by=("preset",), parties=(), reasons=(reason,), inhibit=False)
-        for event in folded(write(told), alone)[1]:
-            if event.rule_kind != "silence":
-                wanted.append(event.model_copy(update={"group": {"reason": reason}}))
+        events = [event for event in folded(write(told), alone)[1] if event.rule_kind != "silence"]
+        wanted += [event.model_copy(update={"group": {"reason": reason}}) for event in events]
     assert [{**each, "id": "", "episode": ""} for each in said(found)] == [
         {**each, "id": "", "episode": ""} for each in said(wanted)
     ]
