@@ -35,7 +35,7 @@ class Fault:
 
 
 MOST_GROUPS = 50
-"""Alerts that one rule may have of a preset: three times the built-in reasons."""
+"""Alerts that one rule may have of a preset: four times the built-in reasons."""
 
 
 class _File(Frozen):

@@ -15,7 +15,7 @@ from stream.domain.panes import next_boundary
 from stream.domain.preset import Preset
 from stream.domain.queries import Window, newest_end, rate_of
 from stream.domain.rules import ThresholdRule
-from stream.domain.tally import Cell
+from stream.domain.tally import ALL_PRESETS, Cell
 
 
 @dataclass(slots=True)
@@ -65,7 +65,8 @@ def rolling_series(board: Board, name: str, span_ms: int, step_ms: int, window_m
 
 def thresholds(board: Board, name: str) -> list[dict[str, Any]]:
     """Return the error rates that a preset's rules hold it against."""
-    rules = (rule for rule in board.policy.rules.matching(name) if isinstance(rule, ThresholdRule))
+    matching = board.policy.rules.matching(name) if name != ALL_PRESETS else ()
+    rules = (rule for rule in matching if isinstance(rule, ThresholdRule))
     return [
         {
             "rule": rule.name,

@@ -24,6 +24,7 @@ class Jobs:
     failed: int = 0
     error: str = TIMEOUT
     late: float = 0.0
+    source: str = "uri"
 
     def deliveries(self) -> Iterator[tuple[int, bytes]]:
         """Yield each job's webhook with its time of arrival in epoch milliseconds."""
@@ -31,8 +32,9 @@ class Jobs:
         arrives_at_ms = at_ms + round(self.late * MINUTE_MS)
         for number in range(self.finished + self.failed):
             error = None if number < self.finished else self.error
-            job = f"{self.preset}-{at_ms}-{number}-{'finished' if error is None else 'failed'}"
-            yield arrives_at_ms, body(job, self.preset, at_ms, error)
+            ended = "finished" if error is None else error.split()[0]
+            job = f"{self.preset}-{self.source}-{at_ms}-{number}-{ended}"
+            yield arrives_at_ms, body(job, self.preset, at_ms, error, self.source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class Scenario:
 def told(event: AlertEvent) -> str:
     """Return an alert event as a scenario writes it."""
     reason = f" {event.resolve_reason}" if event.resolve_reason else ""
-    return f"{format_time(event.at)[11:19]} {event.rule} {event.preset} {event.kind}{reason}"
+    return f"{format_time(event.at)[11:19]} {event.name} {event.preset} {event.kind}{reason}"
 
 
 def steady(minutes: range, preset: str, finished: int, failed: int = 0, error: str = TIMEOUT) -> tuple[Jobs, ...]:
@@ -348,5 +350,50 @@ SCENARIOS = (
         + steady(range(60, 90), "summarize", 20),
         90,
         ("09:02:10 budget summarize fired", "10:18:10 budget summarize resolved recovered"),
+    ),
+    Scenario(
+        # minute  0 .......... 5 forbidden ................ 25
+        #                     10 timeouts .. 13
+        "grouped by reason, a wave of timeouts is heard of though inputs have been forbidden for long",
+        HIGH + 'group_by = ["preset", "reason"]\n',
+        (
+            *steady(range(40), "summarize", 20),
+            *steady(range(5, 25), "summarize", 0, 10, FORBIDDEN),
+            *steady(range(10, 13), "summarize", 0, 15, TIMEOUT),
+        ),
+        40,
+        (
+            "09:06:10 high/input_forbidden summarize fired",
+            "09:11:10 high/timeout summarize fired",
+            "09:19:10 high/timeout summarize resolved recovered",
+            "09:31:10 high/input_forbidden summarize resolved recovered",
+        ),
+    ),
+    Scenario(
+        "a rule about recordings sees neither the successes nor the failures of jobs from a URL",
+        HIGH + 'source_types = ["recordingId"]\n' + NOTHING_WORKS + 'source_types = ["recordingId"]\n',
+        (
+            *steady(range(21), "summarize", 50),
+            *steady(range(21), "transcript", 0, 50),
+            *(Jobs(minute, "summarize", 0, 2, source="recordingId") for minute in range(5, 15)),
+            *(Jobs(minute, "transcript", 2, source="recordingId") for minute in range(5, 15)),
+            *(Jobs(minute, "summarize", 10, source="recordingId") for minute in range(15, 20)),
+        ),
+        20,
+        (
+            "09:07:10 nothing-works summarize fired",
+            "09:15:10 nothing-works summarize resolved recovered",
+            "09:16:10 high summarize fired",
+            "09:20:10 high summarize resolved recovered",
+        ),
+    ),
+    Scenario(
+        "grouped by reason, the critical alert holds back the warning about its reason and no other",
+        HIGH + 'group_by = ["preset", "reason"]\ninhibit = true\n'
+        '[[rule]]\nname = "warning"\nkind = "consecutive"\nerrors = 3\nseverity = "warning"\n'
+        'group_by = ["preset", "reason"]\n',
+        (*steady(range(3), "summarize", 0, 25, FORBIDDEN), *steady(range(2, 4), "summarize", 0, 2, TIMEOUT)),
+        5,
+        ("09:00:10 high/input_forbidden summarize fired", "09:03:10 warning/timeout summarize fired"),
     ),
 )
