@@ -379,7 +379,7 @@ SCENARIOS = (
             *(Jobs(minute, "transcript", 2, source="recordingId") for minute in range(5, 15)),
             *(Jobs(minute, "summarize", 10, source="recordingId") for minute in range(15, 20)),
         ),
-        20,
+        22,
         (
             "09:07:10 nothing-works summarize fired",
             "09:15:10 nothing-works summarize resolved recovered",
