@@ -83,6 +83,9 @@ class Stretch:
         return Result(contender, self.events, seconds, cpu, self.last.cpu_seconds, peak, verdict)
 
 
+LOOK_SECONDS = 0.1
+"""Fine enough for runs of many seconds; being asked costs a worker a millisecond or so, which counts as its own."""
+
 Progress = Callable[[], int]
 """Returns how many events a contender has worked on."""
 
@@ -97,5 +100,5 @@ def watch(meter: Meter, events: int, progress: Progress, patience_seconds: float
             first = done, cost
         if first is not None and done >= events:
             return Stretch(done - first[0], first[1], cost)
-        time.sleep(0.02)
+        time.sleep(LOOK_SECONDS)
     raise TimeoutError(f"not done with {events:,} events after {patience_seconds:g} s")

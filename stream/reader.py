@@ -7,10 +7,13 @@ librdkafka delivers 2.4 times as many records a CPU-second as aiokafka, and it n
 """
 
 import asyncio
+from array import array
 from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 from time import sleep
 from typing import Any, NamedTuple
 
@@ -18,8 +21,12 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from stream.domain.records import Run
 
+FETCH_RECORDS = 40_000
+"""At most this many records are taken at once. With four partitions there are 10,000 of each: a chunk costs some
+milliseconds whatever it holds, so a worker that catches up does a third more a second than with a quarter of it."""
+
 CHUNK_RECORDS = 10_000
-"""At most this many records are taken at once, some 50 ms of work."""
+"""At most this many records make a chunk, some 40 ms of work during which nothing else is answered."""
 
 CHUNKS_AHEAD = 4
 """Chunks that may wait to be worked on: enough to stay busy, few enough to stay small."""
@@ -134,10 +141,10 @@ class Reader:
         fetched = _Fetched()
         first = self._consumer.poll(POLL_SECONDS)
         if first is not None:
-            messages = [first, *self._consumer.consume(CHUNK_RECORDS - 1, 0)]
+            messages = [first, *self._consumer.consume(FETCH_RECORDS - 1, 0)]
             if len(messages) < FEW_RECORDS:
                 sleep(self._gather_seconds)
-                messages += self._consumer.consume(CHUNK_RECORDS - len(messages), 0)
+                messages += self._consumer.consume(FETCH_RECORDS - len(messages), 0)
             self._sort(messages, fetched)
         return fetched
 
@@ -154,21 +161,36 @@ class Reader:
     def _sort(self, messages: list[Message], fetched: "_Fetched") -> None:
         by_partition: dict[int, list[Message]] = defaultdict(list)
         ended: set[int] = set()
+        # Grouped and asked all at once: a loop of our own over records would cost as much as all of fetching them.
+        for partition, batch in groupby(messages, Message.partition):
+            held = list(batch)
+            ended.discard(partition)
+            if any(map(Message.error, held)):
+                held = self._without_errors(partition, held, fetched, ended)
+            if held:
+                by_partition[partition] += held
+        for partition, held in by_partition.items():
+            for first in range(0, len(held), CHUNK_RECORDS):
+                self._advance(partition, _run(held[first : first + CHUNK_RECORDS]), fetched)
+        for partition in ended & self._places.keys():
+            place = self._places[partition]
+            fetched.ends.append((place.order, partition, place.offset))
+
+    def _without_errors(
+        self, partition: int, messages: list[Message], fetched: "_Fetched", ended: set[int]
+    ) -> list[Message]:
+        """Return the records among what came of a partition; take note of errors, and of the end if it came last."""
+        records = []
         for message in messages:
-            partition: Any = message.partition()
+            ended.discard(partition)
             if (error := message.error()) is None:
-                by_partition[partition].append(message)
-                ended.discard(partition)
+                records.append(message)
             elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  # its public name
                 ended.add(partition)
             else:
                 place = self._places.get(partition)
                 fetched.errors.append((place.order if place else 0, partition, error))
-        for partition, held in by_partition.items():
-            self._advance(partition, _run(held), fetched)
-        for partition in ended & self._places.keys():
-            place = self._places[partition]
-            fetched.ends.append((place.order, partition, place.offset))
+        return records
 
     def _advance(self, partition: int, run: Run, fetched: "_Fetched") -> None:
         if (place := self._places.get(partition)) is not None:
@@ -256,10 +278,11 @@ def is_passing(error: KafkaError) -> bool:
 
 
 def _run(messages: list[Message]) -> Run:
-    offsets: list[Any] = [message.offset() for message in messages]
-    return Run(
-        offsets,
-        [message.timestamp()[1] for message in messages],
-        [message.value() for message in messages],
-        _Keys(messages),
-    )
+    first: Any = messages[0].offset()
+    last: Any = messages[-1].offset()
+    # Offsets of one partition ascend, so as many as there is room for are all there are.
+    is_whole = last - first == len(messages) - 1
+    offsets: Any = range(first, last + 1) if is_whole else [message.offset() for message in messages]
+    times = array("q", map(itemgetter(1), map(Message.timestamp, messages)))
+    values: list[Any] = list(map(Message.value, messages))
+    return Run(offsets, times, values, _Keys(messages))

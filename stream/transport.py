@@ -54,9 +54,7 @@ class ChunkedThread(driver.AIOKafkaConsumerThread):
         await super().on_partitions_assigned(assigned, generation_id)
 
     def verify_event_path(self, now: float, tp: TP) -> None:
-        """Watch over the partitions that are fetched here."""
-        if not self.consumer.is_chunked(tp):
-            super().verify_event_path(now, tp)
+        """Miss nothing: no partition is fetched here, and health watches over those who fetch."""
 
 
 class ChunkedConsumer(driver.Consumer):
@@ -112,11 +110,14 @@ class ChunkedConsumer(driver.Consumer):
             read |= await self._chunks(polls[poll])
         return cast("RecordMap", read)
 
-    async def _chunks(self, reader: Reader) -> dict[TP, Chunk]:
+    async def _chunks(self, reader: Reader) -> dict[TP, list[Chunk]]:
         brought = reader.take()
         if brought.out_of_range:
             await self._chunking.owner.reposition({TP(reader.topic, partition) for partition in brought.out_of_range})
-        return {TP(reader.topic, chunk.partition): chunk for chunk in brought.chunks}
+        chunks: dict[TP, list[Chunk]] = {}
+        for chunk in brought.chunks:
+            chunks.setdefault(TP(reader.topic, chunk.partition), []).append(chunk)
+        return chunks
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ASYNC109  # as Faust has it
         """Yield the next records; what is read in a rebalance is dropped, and the seek at its end brings it back."""
@@ -124,7 +125,8 @@ class ChunkedConsumer(driver.Consumer):
         generation = self.app.consumer_generation_id
         for tp, given in cast("Mapping[TP, Any]", records or {}).items():
             if active is not None and tp not in active and tp not in self._buffered_partitions:
-                self.done(tp)
+                for _ in given:
+                    self.done(tp)
                 continue
             for message in self._messages(tp, given):
                 if self.should_stop or not self.flow_active or generation != self.app.consumer_generation_id:
@@ -132,8 +134,8 @@ class ChunkedConsumer(driver.Consumer):
                 yield tp, message
 
     def _messages(self, tp: TP, given: Any) -> list[ConsumerMessage]:
-        if isinstance(given, Chunk):
-            return [self._as_message(tp, given)]
+        if self.is_chunked(tp):
+            return [self._as_message(tp, chunk) for chunk in given]
         self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
         return [self._to_message(tp, record) for record in given]
 

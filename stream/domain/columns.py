@@ -4,6 +4,7 @@ Law: each record is read as `parse` reads it, and the columns keep the log's ord
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 from typing import NamedTuple, TypeVar
@@ -55,10 +56,10 @@ class Parked:
 class Columns:
     """What a run says, in columns of equal length."""
 
-    rows: list[int] = field(default_factory=list)
+    rows: Sequence[int] = ()
     """Where in the run each entry comes from."""
     job_ids: list[str] = field(default_factory=list)
-    codes: list[int] = field(default_factory=list)
+    codes: Rows = field(default_factory=lambda: np.empty(0, np.intp))
     """The index in `kinds`, or `ONLY_TIME`."""
     at_ms: Times = field(default_factory=lambda: np.empty(0, np.int64))
     kinds: list[Kind] = field(default_factory=list)
@@ -70,11 +71,21 @@ def read(run: Run, causes: Causes) -> Columns:
     """Read a run of records."""
     reading = _Reading(run, causes)
     reading.read_usual()
-    if len(reading.columns.rows) == len(run.values):
+    if _is_all(reading.columns.rows, run):
         return reading.columns
     for row in sorted(set(range(len(run.values))).difference(reading.columns.rows)):
         reading.read_other(row)
     return reading.in_order()
+
+
+@dataclass(slots=True)
+class _Others:
+    """Records that are not usual, in columns."""
+
+    rows: list[int] = field(default_factory=list)
+    job_ids: list[str] = field(default_factory=list)
+    codes: list[int] = field(default_factory=list)
+    at_ms: list[int] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -83,18 +94,18 @@ class _Reading:
     causes: Causes
     columns: Columns = field(default_factory=Columns)
     code_of: dict[Kind, int] = field(default_factory=dict)
-    others_at: list[int] = field(default_factory=list)
+    others: _Others = field(default_factory=_Others)
 
     def read_usual(self) -> None:
         """Read the usual records, all at once."""
-        rows, job_ids, sent, said = self.run.usual or read_usual(self.run.values)
-        at_ms, fits = usual_times(np.array(sent, np.float64), np.array(self.run.times, np.int64)[rows])
+        rows, job_ids, sent, codes, said = self.run.usual or read_usual(self.run.values)
+        record_ms = np.asarray(self.run.times, np.int64)
+        at_ms, fits = usual_times(np.array(sent, np.float64), record_ms if _is_all(rows, self.run) else record_ms[rows])
+        columns, said_codes = self.columns, np.array(codes, np.intp)
         if not fits.all():
-            rows, job_ids, said, at_ms = _where(fits, rows), _where(fits, job_ids), _where(fits, said), at_ms[fits]
-        code_of = {each: self._code(self._kind(*each)) for each in dict.fromkeys(said)}
-        columns = self.columns
+            rows, job_ids, said_codes, at_ms = _where(fits, rows), _where(fits, job_ids), said_codes[fits], at_ms[fits]
         columns.rows, columns.job_ids, columns.at_ms = rows, job_ids, at_ms
-        columns.codes = [code_of[each] for each in said]
+        columns.codes = np.array([self._code(self._kind(*each)) for each in said], np.intp)[said_codes]
         columns.meters[f"time:{TimeQuality.OK}"] += len(rows)
 
     def _kind(self, preset: str | None, source: str | None, error: str | bool | None) -> Kind:
@@ -127,23 +138,28 @@ class _Reading:
             self._add(row, "", ONLY_TIME, ignored.at_ms)
 
     def _add(self, row: int, job_id: str, code: int, at_ms: int) -> None:
-        self.columns.rows.append(row)
-        self.columns.job_ids.append(job_id)
-        self.columns.codes.append(code)
-        self.others_at.append(at_ms)
+        self.others.rows.append(row)
+        self.others.job_ids.append(job_id)
+        self.others.codes.append(code)
+        self.others.at_ms.append(at_ms)
 
     def in_order(self) -> Columns:
         """Return the columns in the order of the log."""
-        columns = self.columns
-        order = np.argsort(columns.rows)
-        columns.at_ms = np.concatenate((columns.at_ms, np.array(self.others_at, np.int64)))[order]
-        columns.rows = [columns.rows[at] for at in order]
-        columns.job_ids = [columns.job_ids[at] for at in order]
-        columns.codes = [columns.codes[at] for at in order]
+        columns, others = self.columns, self.others
+        rows, job_ids = [*columns.rows, *others.rows], [*columns.job_ids, *others.job_ids]
+        order = np.argsort(np.array(rows, np.intp))
+        columns.rows = [rows[at] for at in order.tolist()]
+        columns.job_ids = [job_ids[at] for at in order.tolist()]
+        columns.codes = np.concatenate((columns.codes, np.array(others.codes, np.intp)))[order]
+        columns.at_ms = np.concatenate((columns.at_ms, np.array(others.at_ms, np.int64)))[order]
         return columns
 
 
-def _where(chosen: NDArray[np.bool_], column: list[Value]) -> list[Value]:
+def _is_all(rows: Sequence[int], run: Run) -> bool:
+    return len(rows) == len(run.values)
+
+
+def _where(chosen: NDArray[np.bool_], column: Sequence[Value]) -> list[Value]:
     return list(compress(column, chosen))
 
 

@@ -84,7 +84,7 @@ class _Counting:
 
     def count(self, run: Run) -> None:
         """Count the jobs that are at home here, and forward the others."""
-        jobs = np.flatnonzero(self._codes() != ONLY_TIME)
+        jobs = np.flatnonzero(self.columns.codes != ONLY_TIME)
         if self.state.home.of > 1 and len(jobs):
             at_home = homes(self._ids(jobs), self.state.home.of)
             away = at_home != self.state.home.partition
@@ -94,10 +94,7 @@ class _Counting:
 
     def count_all(self) -> None:
         """Count the jobs wherever they are at home."""
-        self._count(np.flatnonzero(self._codes() != ONLY_TIME))
-
-    def _codes(self) -> Rows:
-        return np.array(self.columns.codes, np.intp)
+        self._count(np.flatnonzero(self.columns.codes != ONLY_TIME))
 
     def _ids(self, jobs: Rows) -> list[str]:
         ids = self.columns.job_ids
@@ -111,7 +108,7 @@ class _Counting:
         self.batch.meters["forwarded"] += len(rows)
 
     def _count(self, jobs: Rows) -> None:
-        codes = self._codes()[jobs]
+        codes = self.columns.codes[jobs]
         counted = self._counted(jobs, codes, self.columns.at_ms[jobs], self.watermarks[jobs])
         tally_up(counted, self.batch.tallies, self.state.policy.pane_ms, self.state.policy.errors_kept)
         self._sum_presets()

@@ -38,12 +38,13 @@ class Placed:
     def _usual_among(self, at: NDArray[np.intp]) -> UsualEvents:
         rows = np.array(self.usual.rows, np.intp)
         chosen = np.isin(rows, at, assume_unique=True)
-        _, job_ids, sent, said = self.usual
+        _, job_ids, sent, codes, said = self.usual
         return UsualEvents(
             np.searchsorted(at, rows[chosen]).tolist(),
             list(compress(job_ids, chosen)),
             list(compress(sent, chosen)),
-            list(compress(said, chosen)),
+            list(compress(codes, chosen)),
+            said,
         )
 
 
@@ -53,7 +54,7 @@ def place(values: Sequence[bytes], partitions: int) -> Placed:
     placed = np.full(len(values), -1, np.intp)
     usual = read_usual(values)
     if usual.rows:
-        placed[usual.rows] = homes(usual.job_ids, partitions)
+        placed[np.array(usual.rows, np.intp)] = homes(usual.job_ids, partitions)
         for row, job_id in zip(usual.rows, usual.job_ids, strict=True):
             keys[row] = text_key(job_id)
     for row in np.flatnonzero(placed < 0).tolist():

@@ -6,14 +6,17 @@ import signal
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
+from uuid import NAMESPACE_OID, uuid5
 
 import pytest
 
 from stream.domain.panes import pane_start
 from stream.domain.queries import Window, rate_in
 from stream.local.traffic import generate
+from stream.reader import CHUNK_RECORDS
 from tests.kafka.harness import Delivery, Deployment, Worker, deploy
 from tests.kafka.test_end_to_end import DEMO_RULES
+from tests.webhooks import T0_MS, body
 
 TRAFFIC = [Delivery(d.value, d.key, d.arrives_at_ms) for d in generate(7, 20)]
 HALF = len(TRAFFIC) // 2
@@ -42,6 +45,20 @@ async def test_a_restart_with_a_backlog_counts_each_job_once(
         await deployment.produce(TRAFFIC[:HALF])
         worker.kill(ending)
         await deployment.produce(TRAFFIC[HALF:])
+        await deployment.start().ready()
+        await assert_exact(deployment)
+
+
+async def test_a_backlog_of_many_chunks_of_one_partition_is_counted_to_its_end(
+    bootstrap: str, unique: str, tmp_path: Path
+) -> None:
+    jobs = (str(uuid5(NAMESPACE_OID, str(number))) for number in range(8 * CHUNK_RECORDS))
+    backlog = [
+        Delivery(body(job, "summarize", T0_MS + number), job.encode(), T0_MS + number)
+        for number, job in enumerate(jobs)
+    ]
+    async with deploy(bootstrap, unique, tmp_path, DEMO_RULES, partitions=1) as deployment:
+        await deployment.produce(backlog)
         await deployment.start().ready()
         await assert_exact(deployment)
 
