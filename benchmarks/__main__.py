@@ -6,10 +6,10 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import report, topics
+from benchmarks.broker import RaceBroker
 from benchmarks.events import draw, expected
 from benchmarks.measure import Result
 from benchmarks.race import PARTITIONS, Contender, Track, contenders
-from stream.local.broker import EmbeddedBroker
 
 RESULTS = Path(__file__).with_name("results")
 
@@ -52,7 +52,7 @@ def main() -> int:
 
     with tempfile.TemporaryDirectory(prefix="presetwatch-bench-") as name:
         folder = Path(name)
-        with EmbeddedBroker(folder / "kafka", 29_392, say) as broker:
+        with RaceBroker(folder / "kafka", 29_392, say) as broker:
             track = Track(broker.bootstrap, folder, say)
             field = contenders(track)
             if given.only:

@@ -22,7 +22,8 @@ def build_app(settings: Settings, partitions: int, owner: Owner) -> faust.App:
         broker_credentials=credentials(settings),
         # A killed worker's partitions move after ten seconds; Faust's default is a minute.
         broker_session_timeout=10.0,
-        broker_heartbeat_interval=3.0,
+        # How long members go on without knowing that another has joined, and that one waits.
+        broker_heartbeat_interval=1.0,
         broker_request_timeout=30.0,
         broker_commit_interval=1.0,
         consumer_auto_offset_reset="earliest",
