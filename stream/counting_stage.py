@@ -208,7 +208,7 @@ class CountingStage:
             batch = count(source.state, run, self.causes)
         else:
             batch = count_forwarded(source.state, run, self.causes, self.clock_ms(partition))
-        await self.outbox.send(self._rejected(partition, source.topic, batch))
+        await self.outbox.send_or_cut(self._rejected(partition, source.topic, batch), _without_value)
         await self._forward(batch)
         before_ms = source.state.watermark_ms
         source.state.apply(batch)
@@ -315,3 +315,9 @@ class CountingStage:
         before_ms = self.clock_ms(owned.pen.partition)
         source.state.jobs.tidy(before_ms)
         return source.journal.write(batch, source.state, before_ms or 0)
+
+
+def _without_value(out: Out) -> Out:
+    size = RejectedHeaders.value_left_out_header(len(out.value or b""))
+    # Empty and not null, since aiokafka sends nothing that has neither key nor value.
+    return Out(out.topic, None, b"", headers=[*(out.headers or ()), size])

@@ -7,6 +7,7 @@ Law: settings are read once, checked at once, and never change while a process r
 import os
 import socket
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -68,6 +69,7 @@ class Settings(BaseSettings):
     web_token: SecretStr | None = None
     web_public: bool = Field(False, description="Whether others may read without a token.")
     web_hosts: str = Field("", description="Names by which people reach a worker, comma-separated.")
+    web_proxies: str = Field("", description="Addresses or networks of trusted proxies, comma-separated.")
     gateway_host: str = "127.0.0.1"
     gateway_port: int = Field(8080, ge=1, le=65_535)
     webhook_hmac: SecretStr | None = Field(None, description="Secrets as Daily gives them, comma-separated.")
@@ -114,6 +116,16 @@ class Settings(BaseSettings):
     def rekeyed_topic(self) -> str:
         """Where records go whose job is at home in another partition than theirs."""
         return f"{self.app_id}-rekeyed"
+
+    @field_validator("web_proxies")
+    @classmethod
+    def _proxies_are_addresses(cls, given: str) -> str:
+        for each in filter(None, map(str.strip, given.split(","))):
+            try:
+                ip_network(each)
+            except ValueError:
+                raise ValueError(f"{each} is neither an address nor a network such as 10.0.0.0/8") from None
+        return given
 
     @field_validator("daily_api_url")
     @classmethod

@@ -90,6 +90,13 @@ def test_a_key_is_not_sent_in_the_clear(url: str) -> None:
         settings(daily_api_url=url)
 
 
+@pytest.mark.parametrize("proxies", ["proxy.example.com", "10.0.0.0/8, x", "10.0.0.1/8", "*"])
+def test_proxies_are_named_by_address(proxies: str) -> None:
+    assert settings(web_proxies=" 10.0.0.0/8, fd00::1,").web_proxies
+    with pytest.raises(ValueError, match=r"^PRESETWATCH_WEB_PROXIES: .* is neither an address nor a network"):
+        settings(web_proxies=proxies)
+
+
 def test_the_tallies_topic_belongs_to_the_app() -> None:
     assert settings(app_id="other").tallies_topic == "other-tallies"
 

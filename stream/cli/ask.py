@@ -58,6 +58,12 @@ def at_the_gateway(settings: Settings) -> Settings:
     return settings.model_copy(update=there)
 
 
+def at_the_notifier(settings: Settings) -> Settings:
+    """Return the settings with which what is asked is asked of the notifier."""
+    there = {"web_host": settings.notify_host, "web_port": settings.notify_port, "web_token": None}
+    return settings.model_copy(update=there)
+
+
 def ask(settings: Settings, path: str, query: Mapping[str, str] | None = None) -> Answer | NoAnswer:
     """Ask a worker; `path` must be percent-encoded."""
     return asyncio.run(_ask(settings, path, query or {}))

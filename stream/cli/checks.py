@@ -3,7 +3,7 @@
 Law: pure. Facts are gathered elsewhere; here they are judged, and whoever is told of a fault is told how to mend it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
@@ -128,8 +128,11 @@ def check_secret(settings: Settings) -> Check:
     return Check("secret", State.WARN, "no webhook secret: a gateway could not tell Daily from anyone else", mend)
 
 
-def check_webhooks(found: Sequence[Webhook] | Ended) -> Check:
-    """Judge whether Daily tells us of jobs; an ending says why it could not be asked."""
+def check_webhooks(found: Sequence[Webhook] | Ended, secrets: str = "") -> Check:
+    """Judge whether Daily tells us of jobs; an ending says why it could not be asked.
+
+    `secrets` are those that a gateway knows, as the settings have them; without any nothing is said of secrets.
+    """
     if isinstance(found, Ended):
         state = State.WARN if found.code is ExitCode.OUT_OF_REACH else State.FAIL
         return Check("webhooks", state, "Daily does not say how they are", str(found))
@@ -138,10 +141,10 @@ def check_webhooks(found: Sequence[Webhook] | Ended) -> Check:
     if failed:
         mend = "See that its address answers, then `presetwatch webhook reactivate` and `presetwatch reconcile`."
         return Check("webhooks", State.FAIL, f"Daily has given up on {', '.join(failed)} and sends it nothing", mend)
-    return _check_subscriptions(ours)
+    return _check_subscriptions(ours, {each.strip() for each in secrets.split(",")} - {""})
 
 
-def _check_subscriptions(ours: Sequence[Webhook]) -> Check:
+def _check_subscriptions(ours: Sequence[Webhook], secrets: Collection[str]) -> Check:
     lacking = [webhook for webhook in ours if webhook.missing_types]
     if len(lacking) == len(ours):
         told = [f"{webhook.uuid} does not tell of {webhook.missing_types[0]}" for webhook in lacking]
@@ -150,5 +153,16 @@ def _check_subscriptions(ours: Sequence[Webhook]) -> Check:
     odd = [f"{webhook.uuid} is {webhook.state or 'in no known state'}" for webhook in ours if webhook.state != ACTIVE]
     if len(odd) == len(ours):
         return Check("webhooks", State.WARN, "; ".join(odd), "`presetwatch webhook reactivate UUID` turns it on.")
+    strange = [str(webhook.uuid) for webhook in ours if secrets and not _is_known(webhook, secrets)]
+    if strange:
+        what = f"the secret of {', '.join(strange)} is not in {PREFIX}WEBHOOK_HMAC: a gateway refuses all it sends"
+        return Check(
+            "webhooks", State.WARN, what, "Add it there, after a comma, unless it is sent to another receiver."
+        )
     failures = sum(webhook.failed_count or 0 for webhook in ours)
     return Check("webhooks", State.OK, f"{len(ours)} tell of batch jobs, {failures} deliveries failed in a row")
+
+
+def _is_known(webhook: Webhook, secrets: Collection[str]) -> bool:
+    # Where Daily does not tell the secret nothing can be said.
+    return webhook.hmac is None or webhook.hmac.get_secret_value().strip() in secrets

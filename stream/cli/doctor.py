@@ -9,15 +9,14 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
-from aiokafka.structs import OffsetAndMetadata, TopicPartition
+from aiokafka.errors import KafkaError
+from aiokafka.structs import TopicPartition
 from confluent_kafka import KafkaException
 from rich.table import Table
 from rich.text import Text
 
 from stream.cli import given
-from stream.cli.ask import ask, web_url
+from stream.cli.ask import ask, at_the_gateway, at_the_notifier, web_url
 from stream.cli.at_daily import ask_daily
 from stream.cli.checks import (
     Check,
@@ -32,14 +31,17 @@ from stream.cli.checks import (
     check_webhooks,
     check_worker,
 )
+from stream.cli.notify_checks import check_gateway, check_notifier, check_plan, check_told
 from stream.cli.output import Ended, ExitCode, out, working, write_line
-from stream.cli.reach import administering, explain, quiet, reading, sizes_of_topics
+from stream.cli.reach import administering, committed_by, explain, quiet, reading, sizes_of_topics
+from stream.cli.telling import look_at_telling
 from stream.daily.api import Pace
 from stream.daily.client import Daily
 from stream.domain.rules import RuleSet
 from stream.inspection import faults_of_state
+from stream.notify.plan_file import read_plan
 from stream.rules_file import Fault, read
-from stream.settings import Settings, read_settings
+from stream.settings import Settings, environment, read_settings
 from stream.tables import RecoveryStalled
 from stream.topics import identify
 
@@ -47,7 +49,10 @@ _SYMBOLS = {State.OK: ("✓", "green"), State.WARN: ("!", "yellow"), State.FAIL:
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Write the checks as JSON.")] = False) -> None:
-    """Say what is wrong with settings, broker, topics, state, lag, rules, worker or webhooks, and how to mend it.
+    """Say what is wrong with settings, broker, state, lag, rules, worker, gateway, notifier or webhooks.
+
+    And how to mend it. Gateway and notifier are looked at where a webhook
+    secret and a notify file are set.
 
     Exits 0 when nothing failed (warnings are allowed), 3 when the broker is
     out of reach, else 1.
@@ -100,15 +105,36 @@ def examine() -> list[Check]:
         check_rules(str(path), rules),
         check_worker(str(web_url(settings)), ask(settings, "/readyz")),
         check_secret(settings),
+        *_examine_gateway(settings),
+        *_examine_notifier(settings),
         *_examine_webhooks(settings),
+    ]
+
+
+def _examine_gateway(settings: Settings) -> list[Check]:
+    if not (settings.webhook_hmac or settings.webhook_basic_auth):
+        return []
+    there = at_the_gateway(settings)
+    return [check_gateway(str(web_url(there)), ask(there, "/readyz"))]
+
+
+def _examine_notifier(settings: Settings) -> list[Check]:
+    if settings.notify is None:
+        return []
+    there = at_the_notifier(settings)
+    return [
+        check_plan(settings.notify, read_plan(settings.notify, environment())),
+        check_notifier(str(web_url(there)), ask(there, "/healthz")),
+        *check_told(look_at_telling(settings)),
     ]
 
 
 def _examine_webhooks(settings: Settings) -> list[Check]:
     if settings.daily_api_key is None:
         return []
+    secrets = settings.webhook_hmac.get_secret_value() if settings.webhook_hmac else ""
     try:
-        return [check_webhooks(ask_daily(settings, Daily.webhooks, Pace(attempts=1)))]
+        return [check_webhooks(ask_daily(settings, Daily.webhooks, Pace(attempts=1)), secrets)]
     except Ended as failed:
         return [check_webhooks(failed)]
 
@@ -147,17 +173,9 @@ async def _look_at(settings: Settings) -> Cluster:
         topic = settings.events_topic
         partitions = [TopicPartition(topic, partition) for partition in range(sizes.get(topic, 0))]
         ends = await consumer.end_offsets(partitions) if partitions else {}
-        committed = await _committed(admin, settings.app_id)
+        committed = await committed_by(admin, settings.app_id)
     return Cluster(
         sizes,
         {tp.partition: end for tp, end in ends.items()},
         {tp.partition: found.offset for tp, found in committed.items() if tp.topic == topic and found.offset >= 0},
     )
-
-
-async def _committed(admin: AIOKafkaAdminClient, group: str) -> dict[TopicPartition, OffsetAndMetadata]:
-    try:
-        found: dict[TopicPartition, OffsetAndMetadata] = await admin.list_consumer_group_offsets(group)
-    except GroupCoordinatorNotAvailableError:
-        return {}  # a broker that no group has ever used has no coordinator yet
-    return found

@@ -16,11 +16,13 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
     GroupAuthorizationFailedError,
+    GroupCoordinatorNotAvailableError,
     KafkaConnectionError,
     KafkaError,
     KafkaTimeoutError,
     TopicAuthorizationFailedError,
 )
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
 from stream.cli.output import out_of_reach, wrong
 from stream.clients import connection
@@ -130,6 +132,15 @@ async def sizes_of_topics(admin: AIOKafkaAdminClient) -> dict[str, int]:
     """Return how many partitions each topic has."""
     described = await admin.describe_topics()
     return {topic["topic"]: len(topic["partitions"]) for topic in described if not topic["error_code"]}
+
+
+async def committed_by(admin: AIOKafkaAdminClient, group: str) -> dict[TopicPartition, OffsetAndMetadata]:
+    """Return what a group has committed."""
+    try:
+        found: dict[TopicPartition, OffsetAndMetadata] = await admin.list_consumer_group_offsets(group)
+    except GroupCoordinatorNotAvailableError:
+        return {}  # a broker that no group has ever used has no coordinator yet
+    return found
 
 
 async def fit_topics(settings: Settings) -> int:

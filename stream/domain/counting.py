@@ -52,6 +52,8 @@ def count_forwarded(state: SourceState, run: Run, causes: Causes, clock_ms: int 
     origins = [read_origin(key) for key in run.keys]
     times = [at if origin is None else origin.timestamp for at, origin in zip(run.times, origins, strict=True)]
     columns, batch = _begin(state, replace(run, times=times), causes)
+    for name in [name for name in batch.meters if name.startswith("time:")]:
+        del batch.meters[name]  # noted where the record was read first
     batch.watermark_ms = max((known for known in (state.watermark_ms, clock_ms) if known is not None), default=None)
     if columns.rows:
         read_at = [origins[row] for row in columns.rows]

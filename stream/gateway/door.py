@@ -1,7 +1,8 @@
 """The gateway's HTTP server: which path has which handler, and for how long and how many may stand in the door.
 
-Law: a connection that does not come to the end of its request in time is closed, one too many is turned away with 503,
-and what a connection may make us hold is bounded.
+Law: a connection that does not come to the end of its request in time is closed, and what a connection may make us hold
+is bounded. When there are too many, the one that has been idle for longest makes room, or else everyone could keep
+Daily out by doing nothing; where none is idle the newest is turned away with 503.
 """
 
 import asyncio
@@ -54,10 +55,12 @@ class Connection(web.RequestHandler):
         super().__init__(door, loop=loop, keepalive_timeout=door.limits.idle_seconds, **_READING)
         self._door = door
         self.owing_since: float | None = loop.time()
+        self.idle_since: float | None = None
+        """Since when there has been nothing to answer, and nothing half said."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Let it in, or turn it away."""
-        if len(self._door.connections) < self._door.limits.connections:
+        if len(self._door.connections) < self._door.limits.connections or self._door.make_room():
             super().connection_made(transport)
             return
         self._door.turned_away += 1
@@ -71,8 +74,17 @@ class Connection(web.RequestHandler):
 
     def owe(self) -> None:
         """Take note that a request has begun."""
+        self.idle_since = None
         if self.owing_since is None:
             self.owing_since = self._loop.time()
+
+    def leave(self) -> None:
+        """Close in good order, which is to say now, as nothing is left to be said."""
+        self.idle_since = None
+        transport = self.transport
+        self.force_close()
+        if transport is not None:
+            transport.close()
 
     def cut_off(self) -> None:
         """Close at once: a close in good order would wait until what is written has been read."""
@@ -85,6 +97,7 @@ class Connection(web.RequestHandler):
         """Send an answer; whoever does not read it is overdue as well."""
         sent = await super().finish_response(*args, **kw)
         self.owing_since = None
+        self.idle_since = None if self._messages else self._loop.time()  # else more has come already, pipelined
         return sent
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
@@ -106,6 +119,7 @@ class Door(web.Server):
         self._is_closing = False
         self._idle = asyncio.Event()
         self.turned_away = 0
+        self.made_room = 0
         self.malformed = 0
 
     def __call__(self) -> Connection:
@@ -143,6 +157,15 @@ class Door(web.Server):
         response = problem_response(HTTPStatus.METHOD_NOT_ALLOWED, f"This path takes {allowed} only.")
         response.headers["Allow"] = allowed
         return response
+
+    def make_room(self) -> bool:
+        """Close the connection that has been idle for longest; tell whether there was one."""
+        idle = [each for each in self.connections if isinstance(each, Connection) and each.idle_since is not None]
+        if not idle:
+            return False
+        min(idle, key=lambda each: each.idle_since or 0.0).leave()
+        self.made_room += 1
+        return True
 
     async def close_overdue(self) -> None:
         """Close what owes us the rest of a request for too long, now and for ever."""

@@ -7,7 +7,7 @@ waits is bounded in records and in bytes. All of it, the broker's answers includ
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -50,8 +50,8 @@ PRODUCING = {
 class Outgoing:
     """Writes to the events topic; belongs to the running event loop."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._config = {**librdkafka(settings), **PRODUCING}
+    def __init__(self, settings: Settings, producing: Mapping[str, Any] = PRODUCING) -> None:
+        self._config = {**librdkafka(settings), **producing}
         self._topic = settings.events_topic
         self._loop = asyncio.get_running_loop()
         self._producer = Producer(self._config)

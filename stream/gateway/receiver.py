@@ -105,7 +105,8 @@ class Receiver:
                 body += chunk
                 if len(body) > most:
                     return Outcome.TOO_LARGE
-                if not self._store.has_room(self.reading):
+                # What may only be the ping is small, and is read whatever else waits.
+                if most > PING_BYTES and not self._store.has_room(self.reading):
                     return Outcome.CROWDED
         finally:
             self.reading -= len(body)

@@ -2,7 +2,8 @@
 
 Law: scripts send the token with each request, browsers once: they keep a cookie that is made from the token and cannot
 be turned back into it, that no script can read and no other site can use. Every worker with the same token takes it,
-so it outlives a restart; a new token ends all of them. Comparisons take the same time whatever is given.
+so it outlives a restart; a new token ends all of them. Comparisons take the same time whatever is given, and whoever
+gives many that are wrong must wait.
 """
 
 import hmac
@@ -15,6 +16,7 @@ from aiohttp import web
 from yarl import URL
 
 from stream.web.assets import ASSETS, read_asset
+from stream.web.guesses import Guesses
 from stream.web.problems import OPEN_PATHS, Handler, problem_response
 
 COOKIE = "presetwatch"
@@ -34,15 +36,21 @@ def _is(given: str, wanted: str) -> bool:
     return hmac.compare_digest(given.encode(errors="surrogateescape"), wanted.encode())
 
 
-def require_token(token: str | None) -> Any:
+def require_token(token: str | None, guesses: Guesses) -> Any:
     """Return the middleware that asks for the token, if there is one to ask for."""
 
     @web.middleware
     async def check_token(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if token is None or _is_open(request.path) or _knows(request, token):
+        if token is None or _is_open(request.path):
+            return await handler(request)
+        wait = guesses.seconds_to_wait(request)
+        if not wait and _knows(request, token):
             return await handler(request)
         if request.path == "/" and "text/html" in request.headers.get("Accept", ""):
             return web.Response(text=read_asset("login.html"), content_type="text/html", status=HTTPStatus.UNAUTHORIZED)
+        if wait:
+            return _too_many(wait)
+        guesses.note(request, _given(request))
         return problem_response(
             HTTPStatus.UNAUTHORIZED, "Send the header Authorization: Bearer with PRESETWATCH_WEB_TOKEN."
         )
@@ -54,9 +62,20 @@ def _is_open(path: str) -> bool:
     return path in OPEN_PATHS or path == LOGIN or path.startswith(ASSETS)
 
 
+def _given(request: web.Request) -> tuple[str, str]:
+    return request.headers.get("Authorization", ""), request.cookies.get(COOKIE, "")
+
+
 def _knows(request: web.Request, token: str) -> bool:
-    by_header = _is(request.headers.get("Authorization", ""), f"Bearer {token}")
-    return by_header or _is(request.cookies.get(COOKIE, ""), cookie_of(token))
+    header, cookie = _given(request)
+    return _is(header, f"Bearer {token}") or _is(cookie, cookie_of(token))
+
+
+def _too_many(seconds: int) -> web.Response:
+    detail = f"Too many wrong tokens came from your address: try again in {seconds} s."
+    response = problem_response(HTTPStatus.TOO_MANY_REQUESTS, detail)
+    response.headers["Retry-After"] = str(seconds)
+    return response
 
 
 def require_known_host(names: frozenset[str]) -> Any:
@@ -95,12 +114,15 @@ def _is_ones_own(host: str) -> bool:
     return True
 
 
-def log_in_with(token: str | None) -> Handler:
+def log_in_with(token: str | None, guesses: Guesses) -> Handler:
     """Return the handler that takes a token from a form and gives the cookie for it."""
 
     async def log_in(request: web.Request) -> web.StreamResponse:
+        if wait := guesses.seconds_to_wait(request):
+            return _too_many(wait)
         given = (await request.post()).get("token", "")
         if token is None or not isinstance(given, str) or not _is(given.strip(), token):
+            guesses.note(request, [str(given)])
             return problem_response(HTTPStatus.UNAUTHORIZED, "This is not the token in PRESETWATCH_WEB_TOKEN.")
         response = web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": "/"})
         response.set_cookie(

@@ -22,6 +22,7 @@ from stream.topics import changelog_of
 from stream.web.access import LOGIN, log_in_with, require_known_host, require_token
 from stream.web.answers import spans, windows
 from stream.web.assets import ASSETS, add_headers, serve_asset, serve_page
+from stream.web.guesses import Guesses, read_proxies
 from stream.web.ingest import Ingest
 from stream.web.live import Live
 from stream.web.metrics import VERSION
@@ -57,14 +58,15 @@ class Views:
 
     def _serve(self, web_app: web.Application, token: str | None) -> None:
         hosts = frozenset(self.pipeline.settings.hosts)
-        guard = require_token(token) if token else require_known_host(hosts)
+        guesses = Guesses(read_proxies(self.pipeline.settings.web_proxies))
+        guard = require_token(token, guesses) if token else require_known_host(hosts)
         web_app.middlewares.extend((answer_problems, guard))
         web_app.on_response_prepare.append(add_headers)
         web_app.cleanup_ctx.append(self._watch)
         web_app.on_shutdown.append(self.live.close)
         for path, handler in self._routes().items():
             self.app.page(path, name=path)(_as_view(handler))
-        web_app.router.add_post(LOGIN, log_in_with(token))
+        web_app.router.add_post(LOGIN, log_in_with(token, guesses))
 
     async def _watch(self, _: web.Application) -> AsyncIterator[None]:
         # Faust's own timers only begin once the first recovery is over, which is one of the things to be watched.

@@ -224,3 +224,24 @@ def test_the_doctor_says_when_the_key_is_refused_and_asks_nothing_without_one(da
     assert (refused["name"], refused["state"]) == ("webhooks", "fail")
     keyless = run("doctor", "--json", env=daily.env(PRESETWATCH_DAILY_API_KEY="")).stdout
     assert "webhooks" not in [check["name"] for check in json.loads(keyless)]
+
+
+@pytest.mark.parametrize(
+    ("secrets", "told", "state"),
+    [
+        ("b3Vycw==", "b3Vycw==", "ok"),
+        ("b2xk, b3Vycw==", "b3Vycw==", "ok"),
+        ("b2xk", "b3Vycw==", "warn"),
+        ("b2xk", None, "ok"),
+        ("", "b3Vycw==", "ok"),
+    ],
+)
+def test_the_doctor_sees_a_webhook_whose_secret_no_gateway_knows(
+    daily: DailyStub, secrets: str, told: str | None, state: str
+) -> None:
+    daily.webhooks = [hook(hmac=told)]
+    said = run("doctor", "--json", env=daily.env(PRESETWATCH_WEBHOOK_HMAC=secrets)).stdout
+    check = json.loads(said)[-1]
+    assert (check["name"], check["state"], bool(check["mend"])) == ("webhooks", state, state == "warn")
+    assert "b3Vycw" not in said
+    assert "b2xk" not in said

@@ -35,7 +35,7 @@ def test_our_containers_have_no_rights(name: str) -> None:
 
 
 def test_the_kafka_of_containers_is_the_version_that_is_embedded() -> None:
-    assert SERVICES["kafka"]["image"] == f"apache/kafka:{KAFKA_VERSION}"
+    assert SERVICES["kafka"]["image"] == f"${{KAFKA_IMAGE:-apache/kafka:{KAFKA_VERSION}}}"
 
 
 def test_every_file_that_is_mounted_is_there() -> None:

@@ -218,6 +218,17 @@ def test_a_store_without_room_is_answered_503_with_when_to_come_again(gateway: S
     assert is_well(gateway)
 
 
+def test_without_room_a_ping_that_comes_in_pieces_is_answered_200_and_a_webhook_503(gateway: Served) -> None:
+    gateway.store.room = 0
+    for body, status in ((PING, 200), (BODY, 503)):
+        with gateway.connect() as sock:
+            sock.sendall(request(body).removesuffix(body))
+            wait_until(lambda: gateway.door._busy > 0)
+            sock.sendall(body)
+            assert read_answer(sock).status == status
+    assert gateway.receiver.reading == 0
+
+
 def test_bodies_being_read_are_shed_when_together_they_are_too_much(gateway: Served) -> None:
     gateway.store.room = 3 * BODY_BYTES
     body = b"x" * BODY_BYTES
@@ -280,6 +291,60 @@ def test_one_connection_too_many_is_turned_away_with_503_until_others_go(gateway
         assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
     wait_until(lambda: not gateway.door.connections)
     assert is_well(gateway)
+
+
+def test_who_has_been_idle_for_longest_makes_room_for_who_comes(gateway: Served) -> None:
+    limit = gateway.door.limits.connections
+    with ExitStack() as stack:
+        idle = [stack.enter_context(gateway.connect()) for _ in range(limit)]
+        for sock in idle:
+            sock.sendall(request(b"", {"A": "b"}))
+            assert read_answer(sock).status == 401
+        for _ in range(3):
+            assert is_well(gateway)
+        late = [stack.enter_context(gateway.connect()) for _ in range(10)]
+        for sock in late:
+            sock.sendall(request(BODY))
+        assert [read_answer(sock).status for sock in late] == [200] * len(late)
+        assert is_closed(idle[0])
+        assert len(gateway.door.connections) <= limit
+        idle[-1].sendall(request(BODY))
+        assert read_answer(idle[-1]).status == 200
+        assert gateway.door.turned_away == 0
+
+
+def test_who_is_being_answered_makes_no_room(gateway: Served) -> None:
+    limit = gateway.door.limits.connections
+    gateway.do(gateway.store.may_answer.clear)
+    with ExitStack() as stack:
+        waiting = [stack.enter_context(gateway.connect()) for _ in range(limit)]
+        for sock in waiting:
+            sock.sendall(request(BODY))
+        wait_until(lambda: gateway.store.asked == limit)
+        with gateway.connect() as sock:
+            assert read_answer(sock).status == 503
+        gateway.do(gateway.store.may_answer.set)
+        assert [read_answer(sock).status for sock in waiting] == [200] * limit
+
+
+@pytest.mark.parametrize(
+    "added",
+    [
+        {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": "AAMAAABkAARAAAAAAAIAAAAA"},
+        {"Connection": "upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"},
+        {"Connection": "close"},
+        {"Expect": "the unexpected"},
+        {"Content-Type": "application/json; charset=utf-16"},
+        {"Content-Type": "multipart/form-data; boundary=x"},
+        {"X-Forwarded-For": "10.0.0.1, 10.0.0.2", "Via": "1.1 a, 1.1 b", "Forwarded": "for=10.0.0.1;proto=https"},
+    ],
+    ids="-".join,
+)
+def test_headers_that_proxies_and_senders_add_change_nothing(gateway: Served, added: dict[str, str]) -> None:
+    with gateway.connect() as sock:
+        sock.sendall(request(BODY, signed(BODY) | added))
+        assert read_answer(sock).status == 200
+    assert gateway.store.bodies == [BODY]
 
 
 def test_connections_that_break_off_leave_nothing_behind(gateway: Served) -> None:

@@ -173,8 +173,10 @@ class Deployment:
         async with self._producer() as producer:
             sent = [await self._send(producer, delivery) for delivery in deliveries]
             for delivery, acknowledged in zip(deliveries, await asyncio.gather(*sent), strict=True):
-                where, key = acknowledged, delivery.key
-                self.log.append(Replayed(where.partition, where.offset, where.timestamp, key, delivery.value))
+                where, key, at_ms = acknowledged, delivery.key, delivery.arrives_at_ms
+                # aiokafka was seen to tell one time for all records of a batch.
+                at_ms = where.timestamp if at_ms is None else at_ms
+                self.log.append(Replayed(where.partition, where.offset, at_ms, key, delivery.value))
 
     async def _send(self, producer: AIOKafkaProducer, delivery: Delivery) -> Any:
         partition = partition_of(delivery.key, delivery.value or b"", self.partitions)

@@ -3,10 +3,9 @@
 import json
 from collections import Counter
 from pathlib import Path
-from time import monotonic
+from time import time
 
 import pytest
-from confluent_kafka import Producer
 
 from stream.local.traffic import generate
 from stream.rules_file import default_rules_path
@@ -15,34 +14,28 @@ from tests.kafka.harness import Delivery, Deployment, body, deploy, eventually
 DEFAULT_RULES = default_rules_path().read_text()
 DEMO_RULES = (Path(str(default_rules_path())).parent / "local" / "demo_rules.toml").read_text()
 
-DOCUMENTED = (
-    b'{"version":"1.0.0","type":"batch-processor.error","id":"bp-je-bcb9f15d-2b00-4d98-be5f-23888e2df2ca",'
-    b'"payload":{"id":"bcb9f15d-2b00-4d98-be5f-23888e2df2ca","preset":"summarize","status":"error",'
-    b'"input":{"sourceType":"uri","uri":"{{uri}}"},"output":{},"error":"Summary generation job failed: '
-    b'BatchProcessorTranscriptError: transcript job failed: Error: Failed to download: 403 Forbidden"},'
-    b'"event_ts":1711402402.539}'
-)
 
-
-def produce_with_librdkafka(bootstrap: str, topic: str, value: bytes) -> None:
-    producer = Producer({"bootstrap.servers": bootstrap})
-    producer.produce(topic, value)
-    assert producer.flush(10) == 0
-
-
-async def test_the_documented_error_is_visible_within_a_second_whoever_produced_it(
+async def test_replay_prints_byte_for_byte_what_the_topic_got_of_the_same_lines(
     bootstrap: str, unique: str, tmp_path: Path
 ) -> None:
-    async with deploy(bootstrap, unique, tmp_path, DEFAULT_RULES, idle_after=500) as deployment:
+    # Of the recent past: the demo's own day will one day be too long ago to be believed.
+    ago_ms = int(time()) * 1000 - 20 * 60_000
+    lines = [one.value for one in generate(7, 6, ago_ms) if one.value.strip() and b"\n" not in one.value]
+    file = tmp_path / "events.ndjson"
+    file.write_bytes(b"\n".join(lines))
+    async with deploy(bootstrap, unique, tmp_path, DEMO_RULES) as deployment:
+        replayed = deployment.run("replay", str(file)).stdout.splitlines()
+        assert len(replayed) == 4
         worker = await deployment.start().ready()
-        produced_at = monotonic()
-        produce_with_librdkafka(bootstrap, deployment.settings.events_topic, DOCUMENTED)
-        rate = await worker.rate("summarize", total=1)
-        assert monotonic() - produced_at < 1.0
-    assert (rate["errors"], rate["finished"], rate["total"], rate["error_rate"]) == (1, 0, 1, 1.0)
-    assert rate["reasons"] == {"input_forbidden": 1}
-    assert rate["parties"] == {"customer": 1}
-    assert (rate["stages"], rate["root_stages"]) == ({"summary": 1}, {"transcript": 1})
+        assert deployment.run("produce", str(file)).returncode == 0
+
+        async def look() -> bool | None:
+            return len(await deployment.read(deployment.settings.alerts_topic)) >= len(replayed) or None
+
+        await eventually(look, f"{len(replayed)} alert events")
+        await worker.decided_to(ago_ms + 5 * 60_000)
+        sent = [record.value for record in await deployment.read(deployment.settings.alerts_topic)]
+        assert sorted(sent) == sorted(replayed)
 
 
 async def test_the_topic_gets_what_a_replay_of_the_same_records_gives_byte_for_byte(
@@ -71,8 +64,28 @@ ODD_VALUES: list[bytes | None] = [
     b'{"version":"1.0.0","type":"batch-processor.error","id":"x","payload":{"id":null}}',
     b'{"version":"1.0.0","type":"batch-processor.error","id":"x"}',
     b'{"version":"2.0.0","type":"batch-processor.error","id":"x","payload":{"id":"v2"}}',
+    b'{"version":"1.0.0","type":"batch-processor.error","id":"x","payload":[{"id":"in a list"}]}',
+    b'{"version":"1.0.0","type":7,"id":"x","payload":{"id":"of no type"}}',
+    b'{"type":"batch-processor.error","payload":{"id":"odd-1","preset":"odd","error":null,"input":null}}',
+    b'{"type":"batch-processor.error","id":3,"payload":{"id":2,"preset":"odd","status":5,"error":{"a":[1]},"input":[]}}',
+    b'{"version":null,"type":"batch-processor.job-finished","payload":{"id":"odd-3","preset":"odd","output":"none"}}',
 ]
-ODD_TIMES = ["1711402402539", '"1711402402.539"', "-5", "NaN", "null", "99999999999", "[]"]
+DAY_SECONDS = 24 * 3600
+
+
+def odd_times(now: float) -> list[tuple[str, str]]:
+    """Return values of `event_ts` with what is counted of each."""
+    return [
+        ("milliseconds", str(int(now * 1000))),
+        ("text", f'"{now:.3f}"'),
+        ("negative", "-5"),
+        ("not_a_number", "NaN"),
+        ("not_a_number", "[]"),
+        ("missing", "null"),
+        ("future", f"{now + DAY_SECONDS:.3f}"),
+        ("future", "99999999999"),
+        ("ancient", "1.5"),
+    ]
 
 
 def with_time(job: str, event_ts: str) -> bytes:
@@ -85,24 +98,36 @@ async def test_junk_leaves_counts_right_and_every_rejected_record_says_why(
     async with deploy(bootstrap, unique, tmp_path, DEFAULT_RULES, idle_after=500) as deployment:
         worker = await deployment.start().ready()
         odd = [Delivery(value, b"any key") for value in ODD_VALUES]
-        timed = [Delivery(with_time(f"timed-{number}", text)) for number, text in enumerate(ODD_TIMES)]
+        times = odd_times(time())
+        timed = [Delivery(with_time(f"timed-{number}", text)) for number, (_, text) in enumerate(times)]
         await deployment.produce([*odd, *timed, Delivery(body("good")), Delivery(body("bad", error="Error: no"))])
         await deployment.counted(len(deployment.log))
-        await worker.rate("timed", total=len(ODD_TIMES))
+        await worker.rate("timed", total=len(times))
         await worker.rate("never-heard-of", total=1)
         await worker.rate("unknown", total=1)
+        strange = await worker.rate("odd", total=3)
+        assert strange["reasons"] == {"unspecified": 1, "other": 1}
         summarize = await worker.rate("summarize", total=3)
         assert (summarize["errors"], summarize["finished"]) == (2, 1)
         await assert_rejected_as_folded(deployment)
+        assert_counted(await worker.text("/metrics"), Counter(quality for quality, _ in times))
         assert worker.process.poll() is None
+
+
+def assert_counted(metrics: str, times: Counter[str]) -> None:
+    """See that what was ignored, and times that make no sense, are counted by why."""
+    for quality in times.keys() - {"missing"}:  # many of the records here have no time
+        assert f'presetwatch_event_times_total{{quality="{quality}"}} {times[quality]:.1f}' in metrics
+    for reason, kind in (("ping", ""), ("tombstone", ""), ("other_type", "meeting.started")):
+        assert f'presetwatch_records_ignored_total{{reason="{reason}",type="{kind}"}} 1.0' in metrics
 
 
 async def assert_rejected_as_folded(deployment: Deployment) -> None:
     rejected = await deployment.read(deployment.settings.rejected_topic)
     reasons = Counter(dict(record.headers)["reason"].decode() for record in rejected)
     assert reasons == {
-        "empty": 1, "not_json": 1, "too_deep": 1, "not_an_object": 1, "no_job_id": 1, "no_payload": 1,
-        "unsupported_version": 1,
+        "empty": 1, "not_json": 1, "too_deep": 1, "not_an_object": 1, "no_job_id": 1, "no_payload": 2,
+        "unsupported_version": 1, "no_type": 1,
     }  # fmt: skip
     sources = {(r.partition, r.offset): r.value for r in deployment.log}
     for record in rejected:

@@ -14,6 +14,7 @@ import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions
 from confluent_kafka.admin import AdminClient
 
+from schemas.rejected import RejectedHeaders
 from stream.clients import LARGEST_REQUEST
 from stream.domain.panes import HOUR_MS
 from stream.topics import changelog_of
@@ -184,6 +185,21 @@ async def test_a_send_that_is_refused_is_not_taken_for_sent(bootstrap: str, uniq
 
         await eventually(look, "100 jobs counted")
         await assert_as_folded(deployment)
+
+
+async def test_a_rejected_record_larger_than_its_topic_takes_stops_nobody(
+    bootstrap: str, unique: str, tmp_path: Path
+) -> None:
+    async with deploy(bootstrap, unique, tmp_path, DEMO_RULES) as deployment:
+        await deployment.start().ready()
+        await asyncio.to_thread(limit_records, bootstrap, [deployment.settings.rejected_topic], 100_000)
+        large, small = b"x" * 200_000, b"{not json"
+        rubbish = [Delivery(value, b"job-1", T0_MS) for value in (small, large, small)]
+        await deployment.produce([*rubbish, delivery("job-1", "summarize", T0_MS)])
+        await assert_as_folded(deployment)
+        parked = await deployment.read(deployment.settings.rejected_topic)
+        left_out = {RejectedHeaders.from_kafka(record.headers).value_left_out: record.value for record in parked}
+        assert left_out == {None: small, len(large): b""}
 
 
 @pytest.mark.parametrize("asked_to", [signal.SIGTERM, signal.SIGINT])

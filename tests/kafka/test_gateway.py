@@ -4,6 +4,7 @@ Most run on the shared broker; what a broker must die or stand still for runs on
 """
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -28,7 +29,7 @@ from schemathesis.core.result import Ok
 
 from stream.domain.routing import partition_of, record_key
 from stream.gateway.outcomes import Outcome
-from stream.gateway.outgoing import RECEIVED_AT, Outgoing
+from stream.gateway.outgoing import PRODUCING, RECEIVED_AT, Outgoing
 from stream.gateway.service import Service
 from stream.gateway.verification import Verifier, read_keys
 from stream.settings import Settings
@@ -245,21 +246,64 @@ async def test_every_200_is_on_the_topic_though_the_broker_is_killed_under_load(
     assert [count for count in found.values() if count > 1] == []
 
 
-async def test_a_broker_that_stands_still_costs_503_and_no_webhook(own_broker: Broker, unique: str) -> None:
+async def test_a_broker_that_stands_still_under_load_costs_503_and_no_webhook(own_broker: Broker, unique: str) -> None:
     settings = settings_on(own_broker.bootstrap, unique)
     async with serving(settings) as client:
         await client.ready()
-        assert await client.post(b"before") == 200
-        standing = asyncio.create_task(own_broker.freeze(6.5))
-        bodies = [b"meanwhile %d" % number for number in range(20)]
-        assert await asyncio.gather(*map(client.post, bodies)) == [503] * len(bodies)
-        await standing
+        load = Load(client)
+        running = asyncio.create_task(load.run())
+        await load.reach(300)
+        await own_broker.freeze(6.5)
+        await load.reach(300)
+        load.is_over = True
+        await running
+        assert {*load.told.values()} == {200, 503}
 
         async def look() -> bool | None:
-            values = {record.value for record in await asyncio.to_thread(read_records, settings)}
-            return values == {b"before", *bodies} or None
+            found = Counter(record.value for record in await asyncio.to_thread(read_records, settings))
+            assert [count for count in found.values() if count > 1] == []
+            return found.keys() == load.told.keys() or None
 
-        await eventually(look, "what was answered 503 on the topic after all")
+        await eventually(look, "what was answered 503 on the topic after all, once")
+
+
+IMPATIENT = {**PRODUCING, "socket.timeout.ms": 1_500, "request.timeout.ms": 1_000, "statistics.interval.ms": 200}
+
+
+async def test_an_acknowledgement_that_gets_lost_loses_nothing_and_doubles_nothing(
+    own_broker: Broker, unique: str
+) -> None:
+    """The broker stands still for longer than the producer waits, and then has what it took and what is sent again."""
+    settings, timeouts = settings_on(own_broker.bootstrap, unique), [0]
+
+    def note(statistics: str) -> None:
+        timeouts.append(max(each["req_timeouts"] for each in json.loads(statistics)["brokers"].values()))
+
+    await ensure_topics(settings)
+    outgoing = Outgoing(settings, {**IMPATIENT, "stats_cb": note})
+    told: dict[bytes, asyncio.Future[Outcome]] = {}
+
+    async def keep_sending(until: asyncio.Event) -> None:
+        while not until.is_set():
+            value = b"%d" % len(told)
+            told[value] = outgoing.send(value, value, 1)
+            await asyncio.sleep(0.002)  # paces the load; nothing is waited for
+
+    over = asyncio.Event()
+    sending = asyncio.create_task(keep_sending(over))
+    for _ in range(2):
+        await outgoing.send(b"", b"in between %d" % len(told), 1)
+        await own_broker.freeze(4.0)
+    over.set()
+    await sending
+    answers = {value: await answer for value, answer in told.items()}
+    await outgoing.drain(PATIENCE_SECONDS)
+    outgoing.close()
+    found = Counter(record.value for record in await asyncio.to_thread(read_records, settings))
+    assert max(timeouts) >= 1
+    assert {*answers.values()} <= {Outcome.STORED, Outcome.UNANSWERED}
+    assert not answers.keys() - found.keys()
+    assert [count for count in found.values() if count > 1] == []
 
 
 def start(environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:

@@ -18,6 +18,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from schemas.alert import AlertEvent
+from stream.cli.notify_checks import check_told
+from stream.cli.telling import look_at_telling
 from stream.local.loopback import free_port
 from stream.notify.health import health
 from stream.notify.plan import Plan
@@ -213,6 +215,9 @@ async def test_what_is_refused_for_good_is_a_dead_letter_and_the_log_goes_on(pla
             await place.until_done()
     assert told(receiver) == ["fired good"]
     assert [letter["preset"] for letter in await place.letters()] == ["bad"]
+    told_of = check_told(await asyncio.to_thread(look_at_telling, place.settings))
+    assert [(check.name, check.state) for check in told_of] == [("notify-lag", "ok"), ("undelivered", "warn")]
+    assert f"1 alert events that a channel never took are on {undelivered_topic(place.settings)}" in told_of[1].what
 
 
 async def test_at_the_first_start_old_outages_are_told_to_nobody_and_those_that_last_are(place: Place) -> None:

@@ -9,6 +9,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from stream.web.access import COOKIE, LOGIN, cookie_of, log_in_with, require_known_host, require_token
 from stream.web.assets import ASSETS, serve_asset, serve_page
+from stream.web.guesses import Guesses
 from stream.web.problems import answer_problems
 
 TOKEN = "größer als gedacht"
@@ -22,11 +23,12 @@ async def _rates(_: web.Request) -> web.Response:
 @pytest.fixture
 async def client() -> AsyncIterator[Client]:
     """A browser at a worker with a token."""
-    app = web.Application(middlewares=[answer_problems, require_token(TOKEN)])
+    guesses = Guesses()
+    app = web.Application(middlewares=[answer_problems, require_token(TOKEN, guesses)])
     app.router.add_get("/", serve_page)
     app.router.add_get(f"{ASSETS}{{name}}", serve_asset)
     app.router.add_get("/api/rates", _rates)
-    app.router.add_post(LOGIN, log_in_with(TOKEN))
+    app.router.add_post(LOGIN, log_in_with(TOKEN, guesses))
     async with TestClient(TestServer(app)) as found:
         yield found
 
@@ -66,8 +68,8 @@ async def test_a_made_up_cookie_opens_nothing(client: Client, cookie: str) -> No
 
 
 async def test_without_a_token_there_is_nothing_to_log_in_to() -> None:
-    app = web.Application(middlewares=[answer_problems, require_token(None)])
-    app.router.add_post(LOGIN, log_in_with(None))
+    app = web.Application(middlewares=[answer_problems, require_token(None, Guesses())])
+    app.router.add_post(LOGIN, log_in_with(None, Guesses()))
     async with TestClient(TestServer(app)) as client:
         assert (await client.post(LOGIN, data={"token": ""})).status == HTTPStatus.UNAUTHORIZED
 

@@ -12,6 +12,7 @@ from aiohttp.test_utils import make_mocked_request
 from structlog.testing import capture_logs
 
 from stream.web.access import require_token
+from stream.web.guesses import Guesses
 from stream.web.problems import Handler, ProblemError, answer_problems, problem_response, unavailable
 
 FINE = web.Response(text="fine")
@@ -121,7 +122,7 @@ async def test_a_token_opens_everything_and_health_is_open(
     token: str | None, path: str, given: str | None, may: bool
 ) -> None:
     headers = {} if given is None else {"Authorization": given}
-    response = await require_token(token)(request(path, **headers), fine)
+    response = await require_token(token, Guesses())(request(path, **headers), fine)
     if may:
         assert response is FINE
     else:
@@ -134,5 +135,5 @@ async def test_a_token_opens_everything_and_health_is_open(
 async def test_a_token_of_bytes_that_are_no_utf8_is_as_wrong_as_any_other() -> None:
     # aiohttp reads headers as UTF-8 with surrogateescape; its own mock of a request cannot be given any.
     headers = {"Authorization": "Bearer \udcff"}
-    asked: Any = SimpleNamespace(path="/api/rates", headers=headers, cookies={"presetwatch": "\udcff"})
-    assert document(await require_token("hush")(asked, fine))["status"] == 401
+    asked: Any = SimpleNamespace(path="/api/rates", remote=None, headers=headers, cookies={"presetwatch": "\udcff"})
+    assert document(await require_token("hush", Guesses())(asked, fine))["status"] == 401
