@@ -3,6 +3,9 @@
     python -m benchmarks.curves             # all of them
     python -m benchmarks.curves rules       # one curve
 
+Presets are tried twice: each as busy as one of three, and with all of them sharing what three had. A worker's cost is
+that of events and that of each preset's pane they change, so sharing makes events dearer: few are left to each pane.
+
 The last curve is one run over ten million jobs, all of them remembered; it is followed by a restart, timed.
 """
 
@@ -26,7 +29,7 @@ from stream.local.broker import EmbeddedBroker
 
 RESULTS = Path(__file__).with_name("results")
 EVENTS = 300_000
-ROUNDS = 3
+ROUNDS = 2
 PARTITIONS = 4
 RULES = 20
 REMEMBERED = 10_000_000
@@ -43,10 +46,17 @@ class Setting:
     rules: int = RULES
     window: str | None = None
     partitions: int = PARTITIONS
+    apart_seconds: float = APART_SECONDS
 
+
+PRESETS_TRIED = (3, 30, 300, 1_000)
+AS_BUSY_AS_THREE = APART_SECONDS * len(PRESETS)
 
 CURVES = {
-    "presets": [Setting(f"{count:,}", presets=count) for count in (3, 30, 300, 1_000)],
+    "presets": [
+        Setting(f"{count:,}", presets=count, apart_seconds=AS_BUSY_AS_THREE / count) for count in PRESETS_TRIED
+    ],
+    "presets that share the traffic": [Setting(f"{count:,}", presets=count) for count in PRESETS_TRIED],
     "rules": [Setting(f"{count}", rules=count) for count in (3, 20, 60, 200)],
     "window": [Setting(window, window=window) for window in ("5m", "1h", "12h", "3d")],
     "partitions": [Setting(f"{count}", partitions=count) for count in (1, 4, 16, 64)],
@@ -63,7 +73,7 @@ class Course:
 
     def topic(self, presets: int, partitions: int, events: int, apart_seconds: float = APART_SECONDS) -> str:
         """Return a topic with such events."""
-        name = f"events-{events}-{presets}-{partitions}"
+        name = f"events-{events}-{presets}-{partitions}-{apart_seconds:g}"
         if name not in self.filled:
             topics.create(self.bootstrap, name, partitions)
             names = PRESETS if presets == len(PRESETS) else tuple(f"preset-{number}" for number in range(presets))
@@ -80,7 +90,7 @@ class Course:
 
 def measure(course: Course, setting: Setting) -> float:
     """Return events a CPU-second of one worker."""
-    app = course.app(course.topic(setting.presets, setting.partitions, EVENTS), setting)
+    app = course.app(course.topic(setting.presets, setting.partitions, EVENTS, setting.apart_seconds), setting)
     with app.run() as running:
         meter = Meter(running.processes)
         stretch = watch(meter, EVENTS, running.counted)
@@ -164,7 +174,7 @@ def table(curves: dict[str, dict[str, float]]) -> str:
 def write(curves: dict[str, dict[str, float]], memory: Memory | None) -> None:
     """Write table, chart and figures."""
     RESULTS.mkdir(exist_ok=True)
-    text = f"{machine()}; one worker, {EVENTS:,} events a point, medians of {ROUNDS}.\n\n{table(curves)}\n"
+    text = f"{machine()}; one worker, {EVENTS:,} events a point, means of {ROUNDS} rounds.\n\n{table(curves)}\n"
     if memory is not None:
         text += (
             f"\nOf ten million jobs remembered in one run, each took {memory.bytes_each:.1f} bytes of resident memory. "

@@ -53,6 +53,7 @@ class AlertEvent(BaseModel):
     rule_kind: RuleKind
     severity: str
     preset: str
+    group: Texts = Field(default={}, description="By what else alerts of the rule differ, such as `reason`.")
     at: Timestamp
     started_at: Timestamp
     window_start: Timestamp
@@ -75,6 +76,11 @@ class AlertEvent(BaseModel):
     def _null_over_zero_jobs(self) -> Self:
         check_null_over_zero_jobs(self.total, self.error_rate, self.error_rate_low, self.error_rate_high)
         return self
+
+    @property
+    def name(self) -> str:
+        """The rule, and the group if it has one, as in `errors/timeout`: what has at most one alert of a preset."""
+        return "/".join((self.rule, *self.group.values()))
 
     def to_json(self) -> bytes:
         """Return the bytes on the topic: compact JSON in UTF-8, fields in the order of this class."""

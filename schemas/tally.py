@@ -24,6 +24,11 @@ class PaneCounts(BaseModel):
     last_finished_ms: int = -1
     failures: dict[str, tuple[int, ...]] = Field(default={}, description="After the last finished job, by reason.")
     samples: tuple[tuple[int, str, str], ...] = ()
+    sources: dict[str, tuple[int, dict[str, tuple[int, ...]]] | None] = Field(
+        default={},
+        description="By source type, its last finished job and failures after it; null if they are as those of all.",
+    )
+    sample_sources: tuple[str, ...] = Field(default=(), description="The source type of each of `samples`.")
 
 
 class TallyMessage(BaseModel):

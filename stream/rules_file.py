@@ -17,7 +17,7 @@ from pydantic import Field, ValidationError
 from stream import toml_lines
 from stream.domain.reasons import DEFAULT_RULES
 from stream.domain.rule_fields import Frozen
-from stream.domain.rules import AnyRule, RuleSet
+from stream.domain.rules import AnyRule, RuleSet, SilenceRule
 from stream.domain.user_reasons import UserReason
 from stream.rule_sentences import Finding, closest, explain
 
@@ -32,6 +32,10 @@ class Fault:
 
     def __str__(self) -> str:
         return ":".join(str(part) for part in (self.source, self.line) if part) + f": {self.message}"
+
+
+MOST_GROUPS = 50
+"""Alerts that one rule may have of a preset: four times the built-in reasons."""
 
 
 class _File(Frozen):
@@ -84,6 +88,7 @@ def _check(tables: dict[str, Any], pane_ms: int, lines: dict[toml_lines.Path, in
         file = _File.model_validate(tables, context={"pane_ms": pane_ms})
     except ValidationError as error:
         return findings + explain(error)
+    findings += _too_many_groups(file)
     if not file.rule:
         findings.append(((), 'holds no [[rule]]: add one, for example name = "no-events" and kind = "silence"'))
     return findings or RuleSet(rules=file.rule, reasons=file.reason)
@@ -126,6 +131,22 @@ def _unknown_reasons(tables: dict[str, Any]) -> Iterator[Finding]:
             if isinstance(reason, str) and reason not in known:
                 hint = closest(reason, known) or f"; known are {', '.join(sorted(known))}"
                 yield ("rule", position, "reasons"), f"unknown reason {reason!r}{hint}"
+
+
+def _too_many_groups(file: _File) -> Iterator[Finding]:
+    # Each group is evaluated at every tick of every preset.
+    parties = {rule.name: rule.party for rule in DEFAULT_RULES} | {reason.name: reason.party for reason in file.reason}
+    for position, rule in enumerate(file.rule):
+        if isinstance(rule, SilenceRule) or not rule.is_per_reason:
+            continue
+        asked = [name for name, party in parties.items() if not rule.parties or party in rule.parties]
+        groups = len(set(rule.reasons) or asked)
+        if groups > MOST_GROUPS:
+            message = f"group_by makes {groups} alerts of each preset, and the most is {MOST_GROUPS}"
+            yield (
+                ("rule", position, "group_by"),
+                f'{message}: name the reasons that matter, as in reasons = ["timeout"]',
+            )
 
 
 _AT = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")

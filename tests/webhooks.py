@@ -21,11 +21,11 @@ STRANGE = "the hamster has left its wheel"
 """An error of nobody knows whom: `other`."""
 
 
-def body(job: str, preset: str, at_ms: int, error: str | None = None) -> bytes:
+def body(job: str, preset: str, at_ms: int, error: str | None = None, source: str = "uri") -> bytes:
     """Return the body that tells of a job's end: failed with an error, finished without one."""
     kind = "job-finished" if error is None else "error"
     payload: dict[str, Any] = {"id": job, "preset": preset, "status": "finished" if error is None else "error"}
-    payload |= {"input": {"sourceType": "uri", "uri": "https://example.com/a.mp4"}, "output": {}}
+    payload |= {"input": {"sourceType": source, source: "https://example.com/a.mp4"}, "output": {}}
     payload |= {} if error is None else {"error": error}
     return _event(f"batch-processor.{kind}", f"bp-{job}", payload, at_ms)
 

@@ -54,7 +54,7 @@ class AlertLog:
 
 def _order(told: Told) -> tuple[int, str, str, int]:
     event = told.event
-    return event.at, event.preset, event.rule, event.sequence
+    return event.at, event.preset, event.name, event.sequence
 
 
 async def read_alerts(settings: Settings, log: AlertLog, *, follow: bool) -> AsyncIterator[list[Told]]:

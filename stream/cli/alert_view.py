@@ -40,7 +40,7 @@ def _cells(event: AlertEvent) -> list[Text]:
         Text(clock_text(event.at), "dim"),
         _what(event),
         Text(event.severity, ALERT_STYLES.get(event.severity, "")),
-        Text(event.rule),
+        Text(event.name),
         Text("whole topic" if event.preset == "*" else event.preset, "bold"),
         Text(f"{event.errors} of {event.total}"),
         Text(percent(event.error_rate)),

@@ -69,6 +69,7 @@ def _verdict(outcome: Outcome, verdict: Verdict) -> dict[str, Any]:
         {
             "rule": one.rule,
             "preset": one.preset,
+            "group": {"reason": one.group} if one.group else {},
             "fired_at": format_time(one.fired_at_ms),
             "ends_at": format_time(one.ends_at_ms),
             "resolve_reason": one.resolve_reason,

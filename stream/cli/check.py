@@ -63,7 +63,8 @@ def condition(rule: Rule) -> str:
     if isinstance(rule, SilenceRule):
         return f"no job for {format_duration(rule.after_ms)}"
     only = ", ".join((*rule.parties, *rule.reasons))
-    errors = f"errors ({only} only)" if only else "errors"
+    errors = "errors" + (" of one reason" if rule.is_per_reason else "") + (f" ({only} only)" if only else "")
+    errors += f" among jobs from {', '.join(rule.source_types)}" if rule.source_types else ""
     held = f", for {format_duration(rule.for_ms)}" if rule.for_ms else ""
     return f"{_met(rule, errors)}{held}"
 
@@ -90,7 +91,7 @@ def _pair(rule: BurnRateRule, pair: Pair) -> str:
 
 
 def _sure(rule: ThresholdRule | BurnRateRule) -> str:
-    return f" at {rule.confidence:.0%} confidence" if rule.confidence else ""
+    return f" at {rule.confidence * 100:.4g}% confidence" if rule.confidence else ""
 
 
 @schema_app.command("export")

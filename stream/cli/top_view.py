@@ -54,7 +54,7 @@ def _firing(events: Iterable[AlertEvent]) -> Table:
         preset = cut_short("whole topic" if event.preset == "*" else event.preset, "bold")
         since = Text(clock_text(event.started_at)[5:16].replace("T", " "), "dim", no_wrap=True)
         mark = Text(f"{_SYMBOLS[event.severity]} {event.severity}", ALERT_STYLES[event.severity], no_wrap=True)
-        table.add_row(since, mark, preset, cut_short(event.rule), *numbers, cut_short(top_reason(event).plain))
+        table.add_row(since, mark, preset, cut_short(event.name), *numbers, cut_short(top_reason(event).plain))
     return table
 
 

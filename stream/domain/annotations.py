@@ -14,6 +14,7 @@ from pydantic import AfterValidator
 
 ANNOTATION_FIELDS = (
     "preset",
+    "reason",
     "rule",
     "severity",
     "errors",
@@ -35,7 +36,7 @@ ANNOTATION_FIELDS = (
 )
 """The names a template may use; each is the alert event's field of that name, `window` is its length as text.
 
-`baseline` is for shift rules, and the last three are for burn_rate rules.
+`reason` is for rules that are grouped by it, `baseline` for shift rules, and the last three for burn_rate rules.
 """
 
 Value = str | int | float | None

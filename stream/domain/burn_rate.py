@@ -38,8 +38,8 @@ class _BurnRate:
         burning = (known for known in rule.limits if _signal(rule, *known, sight) is Signal.BREACH)
         pair, limit = next(burning, rule.limits[0])
         start_ms = window_start(sight.at_ms, pair.long_ms)
-        details = _budget(rule, sum_counts(sight.counts_since(start_ms), counted), sight, counted)
-        return Finding(start_ms, sight.counts_since(start_ms), limit, details)
+        counts = sight.counts_since(start_ms)
+        return Finding(start_ms, counted.of(counts), limit, _budget(rule, sum_counts(counts, counted), sight, counted))
 
 
 def _signal(rule: BurnRateRule, pair: Pair, limit: float, sight: Sight) -> Signal:

@@ -35,26 +35,26 @@ class _Threshold:
 
     def find(self, rule: ThresholdRule, sight: Sight, counted: Counted) -> Finding:
         start_ms = window_start(sight.at_ms, rule.window_ms)
-        return Finding(start_ms, sight.counts_since(start_ms), rule.error_rate)
+        return Finding(start_ms, counted.of(sight.counts_since(start_ms)), rule.error_rate)
 
 
 class _Consecutive:
     """Asks whether the newest jobs have all failed; failures the rule leaves out neither count nor break the run."""
 
     def signal(self, rule: ConsecutiveRule, sight: Sight, counted: Counted) -> Signal:
-        failures = sight.recency.failures
-        if not failures or sum(map(len, failures.values())) < rule.errors:
+        recency = sight.recency_of(rule.source_types, rule.errors)
+        if not recency.failures or sum(map(len, recency.failures.values())) < rule.errors:
             return Signal.CLEAR
-        run = sight.recency.newest(counted, rule.errors)
+        run = recency.newest(counted.is_error, rule.errors)
         return Signal.BREACH if len(run) >= rule.errors else Signal.CLEAR
 
     def has_data(self, rule: ConsecutiveRule, sight: Sight) -> bool:
-        return bool(sight.closed)
+        return sight.has_closed(rule.source_types)
 
     def find(self, rule: ConsecutiveRule, sight: Sight, counted: Counted) -> Finding:
-        run = sight.recency.newest(counted, rule.errors)
+        run = sight.recency_of(rule.source_types, rule.errors).newest(counted.is_error, rule.errors)
         if len(run) < rule.errors:
-            return Finding(sight.at_ms - sight.pane_ms, sight.closed, rule.errors)
+            return Finding(sight.at_ms - sight.pane_ms, counted.of(sight.closed), rule.errors)
         counts = {Cell("", reason): count for reason, count in Counter(reason for _, reason in run).items()}
         return Finding(pane_start(run[0][0], sight.pane_ms), counts, rule.errors)
 

@@ -18,7 +18,7 @@ from stream.domain.hours import day_of
 from stream.domain.packing import PackedTally, unpack
 from stream.domain.panes import HOUR_MS, next_boundary, pane_start
 from stream.domain.preset import FORGET_AFTER_MS, Preset, Stamped
-from stream.domain.rule_base import BaseRule
+from stream.domain.rule_base import BaseRule, alert_key
 from stream.domain.rule_fields import FINE_MS
 from stream.domain.shift import advance
 from stream.domain.shift_rule import ShiftRule
@@ -26,6 +26,7 @@ from stream.domain.sight import Sight, Sum
 from stream.domain.tally import ALL_PRESETS, Tally
 from stream.domain.tallying import PaneKey
 from stream.domain.watching import DecidingPolicy, Watched
+from stream.domain.windows import WindowKey
 
 QUIET = Alert()
 
@@ -133,7 +134,7 @@ class Board:
     def _forget_rules(self, name: str, at_ms: int) -> Iterator[AlertEvent]:
         preset = self.presets[name]
         gone = preset.rules_gone(
-            {watched.rule.name: watched.rule.fingerprint for watched in self.policy.watched_by(name)}
+            {watched.rule.key: watched.rule.fingerprint for watched in self.policy.watched_by(name)}
         )
         for rule in gone:
             self.changed_presets.add(name)
@@ -165,7 +166,7 @@ class Board:
         self._fold(name, preset, sight)
         before = dict(preset.alerts)
         for watched in self.policy.watched_by(name):
-            alert = before.get(watched.rule.name, QUIET)
+            alert = before.get(watched.rule.key, QUIET)
             signal = watched.condition.signal(watched.rule, sight, watched.counted)
             if signal is Signal.BREACH and alert.phase is not Phase.FIRING and self._is_inhibited(name, watched.rule):
                 signal = Signal.CLEAR
@@ -178,7 +179,7 @@ class Board:
     def _is_inhibited(self, name: str, rule: BaseRule) -> bool:
         alerts = self.presets[name].alerts
         return any(
-            other.inhibits(rule) and alerts.get(other.name, QUIET).phase is Phase.FIRING
+            other.inhibits(rule) and alerts.get(other.key, QUIET).phase is Phase.FIRING
             for other in self.policy.inhibiting(name)
         )
 
@@ -198,28 +199,29 @@ class Board:
             hours.since,
             hours.first_since,
             preset.shifts,
+            preset.recency_by_source,
         )
 
     def _sums(self, preset: Preset) -> Callable[[BaseRule, int], Sum]:
-        key_of, sums, hours = self.policy.key_of, preset.windows.sums, preset.hours
+        counted_of, sums, hours = self.policy.counted_of, preset.windows.sums, preset.hours
 
         def sum_over(rule: BaseRule, length_ms: int) -> Sum:
-            key = key_of[rule.name, length_ms]
+            key = WindowKey(length_ms, counted_of[rule.key])
             return sums[key] if length_ms <= FINE_MS else hours.sum_over(key)
 
         return sum_over
 
     def _fold(self, name: str, preset: Preset, sight: Sight) -> None:
         for rule, _, counted in self.policy.watched_by(name) if sight.closed else ():
-            if isinstance(rule, ShiftRule):
-                preset.shifts[rule.name] = advance(rule, preset.shifts.get(rule.name), sight, counted)
+            if isinstance(rule, ShiftRule) and sight.has_closed(rule.source_types):
+                preset.shifts[rule.key] = advance(rule, preset.shifts.get(rule.key), sight, counted)
 
     def _observe(self, name: str, watched: Watched, signal: Signal, sight: Sight) -> Iterator[AlertEvent]:
         preset, rule = self.presets[name], watched.rule
-        before = preset.alerts.get(rule.name, QUIET)
+        before = preset.alerts.get(rule.key, QUIET)
         reading = Reading(signal, watched.condition.has_data(rule, sight))
         after, moved_by = observe(before, reading, rule, sight.at_ms)
-        preset.alerts[rule.name], preset.meanings[rule.name] = after, rule.fingerprint
+        preset.alerts[rule.key], preset.meanings[rule.key] = after, rule.fingerprint
         if moved_by is None or Phase.FIRING not in (before.phase, after.phase):
             return
         started_at_ms = before.started_at_ms if after.started_at_ms is None else after.started_at_ms
@@ -236,10 +238,11 @@ class Board:
         return Change(watched.rule, name, moved_by, started_at_ms, sight.at_ms, finding, jobs)
 
     def _keep(self, preset: Preset, event: AlertEvent) -> None:
+        key = alert_key(event.rule, event.group.get("reason", ""))
         if event.resolve_reason is None:
-            preset.fired[event.rule] = event
+            preset.fired[key] = event
         else:
-            preset.fired.pop(event.rule, None)
+            preset.fired.pop(key, None)
             self.resolved.append(event)
 
     def _next_due(self, name: str, preset: Preset, at_ms: int) -> int | None:
@@ -256,7 +259,7 @@ class Board:
 
     def _has_waiting(self, name: str, preset: Preset) -> bool:
         watched = self.policy.watched_by(name) if preset.alerts else ()
-        return any(preset.alerts.get(rule.name, QUIET).is_waiting(rule) for rule, _, _ in watched)
+        return any(preset.alerts.get(rule.key, QUIET).is_waiting(rule) for rule, _, _ in watched)
 
     def oldest_retained(self) -> int:
         """Return the start of the oldest pane that is kept, in epoch milliseconds."""

@@ -43,6 +43,8 @@ class Episode(NamedTuple):
     resolve_reason: str | None = None
     threshold: float | None = None
     summary: str = ""
+    group: str = ""
+    """The reason that it is about, if the rule has an alert for each."""
 
     @property
     def lasted_ms(self) -> int:
@@ -101,13 +103,15 @@ def episodes_of(events: Iterable[AlertEvent], ends_at_ms: int) -> list[Episode]:
         elif event.episode in found:
             reason = None if event.resolve_reason is None else event.resolve_reason.value
             found[event.episode] = found[event.episode]._replace(ends_at_ms=event.at, resolve_reason=reason)
-    return sorted(found.values(), key=lambda one: (one.fired_at_ms, one.preset, one.rule))
+    return sorted(found.values(), key=lambda one: (one.fired_at_ms, one.preset, one.rule, one.group))
 
 
 def _fired(event: AlertEvent, ends_at_ms: int) -> Episode:
-    summary = event.annotations.get("summary", "")
+    summary, group = event.annotations.get("summary", ""), "/".join(event.group.values())
     ends_at_ms = max(ends_at_ms, event.at)
-    return Episode(event.rule, event.severity, event.preset, event.at, ends_at_ms, None, event.threshold, summary)
+    return Episode(
+        event.rule, event.severity, event.preset, event.at, ends_at_ms, None, event.threshold, summary, group
+    )
 
 
 def score(episodes: Sequence[Episode], incidents: Sequence[Incident]) -> Score:
@@ -134,11 +138,11 @@ def delay_of(incident: Incident, episodes: Iterable[Episode]) -> int | None:
 
 
 def count_flaps(episodes: Iterable[Episode]) -> int:
-    """Return how often an alert fired again for the same preset soon after it had resolved."""
-    ended: dict[tuple[str, str], int] = {}
+    """Return how often an alert fired again, for the same preset and group, soon after it had resolved."""
+    ended: dict[tuple[str, str, str], int] = {}
     flaps = 0
     for one in sorted(episodes, key=lambda each: each.fired_at_ms):
-        before_ms = ended.get((one.rule, one.preset))
+        before_ms = ended.get((one.rule, one.preset, one.group))
         flaps += before_ms is not None and one.fired_at_ms - before_ms <= FLAPS_WITHIN_MS
-        ended[one.rule, one.preset] = one.ends_at_ms
+        ended[one.rule, one.preset, one.group] = one.ends_at_ms
     return flaps

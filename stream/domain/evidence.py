@@ -16,8 +16,9 @@ from stream.domain.annotations import DETAILS, Value, render
 from stream.domain.causes import Party
 from stream.domain.duration import format_duration
 from stream.domain.rates import wilson
+from stream.domain.rule_base import BaseRule
 from stream.domain.rules import Rule
-from stream.domain.sight import Counted, Counts, Finding, Sum, sum_counts
+from stream.domain.sight import Counted, Counts, Finding, IsError, Sum, sum_errors
 from stream.domain.tally import ALL_PRESETS
 
 WHOLE_TOPIC = "*"
@@ -56,20 +57,25 @@ def rated(errors: int, total: int) -> Rated:
     return Rated(round(errors / total, 6), round(low, 6), round(high, 6))
 
 
-def episode_of(rule: str, preset: str, started_at_ms: int) -> str:
-    """Return the name of the episode that a rule began for a preset at a tick."""
-    parts = "\0".join((rule, preset, str(started_at_ms)))
-    return blake2b(parts.encode(), digest_size=12).hexdigest()
+def episode_of(rule: str, preset: str, started_at_ms: int, group: str = "") -> str:
+    """Return the name of the episode that a rule began for a preset, or for one group of its jobs, at a tick."""
+    parts = (rule, preset, str(started_at_ms), *((group,) if group else ()))
+    return blake2b("\0".join(parts).encode(), digest_size=12).hexdigest()
+
+
+def group_of(rule: BaseRule) -> dict[str, str]:
+    """Return by what, besides the preset, the alerts of a rule differ."""
+    return {"reason": rule.group} if rule.group else {}
 
 
 def describe(change: Change, counted: Counted, party_of: Callable[[str], Party]) -> AlertEvent:
     """Return the event that tells of a change."""
     rule, finding = change.rule, change.finding
     resolve_reason = RESOLVING.get(change.moved_by)
-    jobs = sum_counts(finding.counts, counted)
+    jobs = sum_errors(finding.counts, counted.is_error)
     rates = rated(jobs.errors, jobs.total)
-    reasons = count_reasons(finding.counts, counted)
-    episode = episode_of(rule.name, change.preset, change.started_at_ms)
+    reasons = count_reasons(finding.counts, counted.is_error)
+    episode = episode_of(rule.name, change.preset, change.started_at_ms, rule.group)
     sequence = 1 if resolve_reason is None else 2
     return AlertEvent(
         id=f"{episode}-{sequence}",
@@ -80,6 +86,7 @@ def describe(change: Change, counted: Counted, party_of: Callable[[str], Party])
         rule_kind=rule.kind,
         severity=rule.severity,
         preset=change.preset or WHOLE_TOPIC,
+        group=group_of(rule),
         at=change.at_ms,
         started_at=change.started_at_ms,
         window_start=finding.window_start_ms,
@@ -102,7 +109,9 @@ def describe(change: Change, counted: Counted, party_of: Callable[[str], Party])
 
 def resolve_removed(fired: AlertEvent, at_ms: int, counts: Counts, party_of: Callable[[str], Party]) -> AlertEvent:
     """Return the event that ends an alert whose rule is gone; `counts` are the jobs of a window as long as it had."""
-    jobs, reasons = sum_counts(counts, bool), count_reasons(counts, bool)
+    group = fired.group.get("reason", "")
+    is_error: IsError = (lambda reason: reason == group) if group else bool
+    jobs, reasons = sum_errors(counts, is_error), count_reasons(counts, is_error)
     rates = rated(jobs.errors, jobs.total)
     return fired.model_copy(
         update={
@@ -131,11 +140,11 @@ def finished_in(counts: Counts) -> int:
     return sum(count for cell, count in counts.items() if not cell.reason)
 
 
-def count_reasons(counts: Counts, counted: Counted) -> dict[str, int]:
+def count_reasons(counts: Counts, is_error: IsError) -> dict[str, int]:
     """Return the errors of a window by reason."""
     reasons: Counter[str] = Counter()
     for cell, count in counts.items():
-        if cell.reason and counted(cell.reason):
+        if cell.reason and is_error(cell.reason):
             reasons[cell.reason] += count
     return dict(reasons)
 
@@ -152,6 +161,7 @@ def annotate(change: Change, jobs: Sum, rates: Rated) -> dict[str, str]:
     """Return the rule's annotations with their placeholders filled in."""
     values: dict[str, Value] = {
         "preset": "the whole topic" if change.preset == ALL_PRESETS else change.preset,
+        "reason": change.rule.group or None,
         "rule": change.rule.name,
         "severity": change.rule.severity,
         "errors": jobs.errors,

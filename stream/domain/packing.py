@@ -23,6 +23,21 @@ class CellCount(NamedTuple):
     jobs: int
 
 
+class Ending(NamedTuple):
+    """How the jobs of one source type have ended."""
+
+    last_finished_ms: int
+    failures: dict[str, tuple[int, ...]]
+
+
+class Sample(NamedTuple):
+    """A failed job, without what an earlier version does not know of it."""
+
+    at_ms: int
+    job_id: str
+    reason: str
+
+
 class PackedPane(msgspec.Struct, frozen=True, omit_defaults=True):
     """`schemas.tally.PaneCounts`."""
 
@@ -32,7 +47,9 @@ class PackedPane(msgspec.Struct, frozen=True, omit_defaults=True):
     last_decided_ms: int = -1
     last_finished_ms: int = -1
     failures: dict[str, tuple[int, ...]] = {}
-    samples: tuple[FailedJob, ...] = ()
+    samples: tuple[Sample, ...] = ()
+    sources: dict[str, Ending | None] = {}
+    sample_sources: tuple[str, ...] = ()
 
 
 class PackedTally(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -70,20 +87,34 @@ def pack(start_ms: int, tally: Tally) -> PackedPane:
         tally.last_decided_ms,
         tally.recency.last_finished_ms,
         dict(sorted(tally.recency.failures.items())),
-        tally.samples,
+        tuple([Sample(at_ms, job_id, reason) for at_ms, job_id, reason, _ in tally.samples]),
+        # Nearly always there is one source type, of which there is nothing else to say.
+        {name: _ending(one, tally.recency) for name, one in sorted(tally.recency_by_source.items())},
+        tuple([job.source_type for job in tally.samples]),
     )
+
+
+def _ending(one: Recency, whole: Recency) -> Ending | None:
+    return None if one == whole else Ending(one.last_finished_ms, dict(sorted(one.failures.items())))
 
 
 def unpack(packed: PackedPane) -> Tally:
     """Return the tally behind its message form."""
     seen = _unpack_counts(packed.seen)
+    sources = packed.sample_sources or ("",) * len(packed.samples)
     return Tally(
         seen,
         seen.copy() if packed.decided is None else _unpack_counts(packed.decided),
         packed.last_decided_ms,
         Recency(packed.last_finished_ms, packed.failures.copy()),
-        packed.samples,
+        {name: _recency(ending, packed) for name, ending in packed.sources.items()},
+        tuple([FailedJob(*job, source) for job, source in zip(packed.samples, sources, strict=False)]),
     )
+
+
+def _recency(ending: Ending | None, packed: PackedPane) -> Recency:
+    last_finished_ms, failures = (packed.last_finished_ms, packed.failures) if ending is None else ending
+    return Recency(last_finished_ms, failures.copy())
 
 
 def _pack_counts(counts: dict[Cell, int]) -> tuple[CellCount, ...]:

@@ -45,12 +45,14 @@ class Preset:
     hours: Hours = field(default_factory=Hours)
     alerts: dict[str, Alert] = field(default_factory=dict)
     recency: Recency = field(default_factory=Recency)
+    recency_by_source: dict[str, Recency] = field(default_factory=dict)
+    """The same for the jobs of each source type."""
     meanings: dict[str, str] = field(default_factory=dict)
-    """The fingerprint of the rule that each alert is one of, by rule."""
+    """The fingerprint of the rule that each alert is one of, by the rule's key."""
     fired: dict[str, AlertEvent] = field(default_factory=dict)
-    """What was said when each alert that is firing now fired, by rule."""
+    """What was said when each alert that is firing now fired, by the rule's key."""
     shifts: dict[str, Shift] = field(default_factory=dict)
-    """How far it has moved from its baseline, by rule."""
+    """How far it has moved from its baseline, by the rule's key."""
     ahead: list[int] = field(default_factory=list)
     """Starts of panes that have not closed yet, as a heap."""
     last_job_ms: int = -1
@@ -125,14 +127,19 @@ class Preset:
         self.windows.close(start_ms, closed)
         if closed and self.last_job_ms < start_ms - FORGET_AFTER_MS:
             # Whether memory was tidied in between must not matter.
-            self.recency, self.shifts = Recency(), {}
+            self.recency, self.recency_by_source, self.shifts = Recency(), {}, {}
         for stamped in self.panes.get(start_ms, {}).values():
-            self.recency.merge(stamped.tally.recency, self.errors_kept)
+            self._remember(stamped.tally)
             self.last_job_ms = max(self.last_job_ms, stamped.tally.last_decided_ms)
         self.decided_to_ms = at_ms
         while self.ahead and self.ahead[0] < at_ms:
             heappop(self.ahead)
         return closed
+
+    def _remember(self, tally: Tally) -> None:
+        self.recency.merge(tally.recency, self.errors_kept)
+        for source_type, recency in tally.recency_by_source.items():
+            self.recency_by_source.setdefault(source_type, Recency()).merge(recency, self.errors_kept)
 
     def decided_between(self, start_ms: int, end_ms: int) -> dict[Cell, int]:
         """Return the jobs that rules may use of the panes in [start, end)."""
@@ -163,7 +170,7 @@ class Preset:
         """Name the newest failed jobs in [start, end), newest first."""
         found: list[FailedJob] = []
         for start in sorted(self._starts_between(start_ms, end_ms), reverse=True):
-            found += [sample for sample in reversed(self.pane(start).samples) if counted(sample.reason)]
+            found += [sample for sample in reversed(self.pane(start).samples) if counted.includes(sample)]
             if len(found) >= EVIDENCE_JOBS:
                 break
         return tuple(job.job_id for job in found[:EVIDENCE_JOBS])

@@ -11,7 +11,7 @@ from schemas.rate import Rate
 from schemas.times import format_time
 from stream.domain.alerting import Phase
 from stream.domain.deciding import Board
-from stream.domain.evidence import WHOLE_TOPIC, count_parties, count_reasons, rated
+from stream.domain.evidence import WHOLE_TOPIC, count_parties, count_reasons, group_of, rated
 from stream.domain.panes import next_boundary
 from stream.domain.preset import Preset
 from stream.domain.tally import ALL_PRESETS, Cell
@@ -117,12 +117,13 @@ def _stated(state: str, alert: dict[str, Any]) -> dict[str, Any]:
 
 def _pending(board: Board, name: str, preset: Preset) -> Iterator[dict[str, Any]]:
     for rule in board.policy.rules_for(name):
-        alert = preset.alerts.get(rule.name)
+        alert = preset.alerts.get(rule.key)
         if alert is not None and alert.phase is Phase.PENDING and alert.started_at_ms is not None:
             yield {
                 "rule": rule.name,
                 "rule_kind": rule.kind,
                 "severity": rule.severity,
                 "preset": name or WHOLE_TOPIC,
+                "group": group_of(rule),
                 "started_at": format_time(alert.started_at_ms),
             }

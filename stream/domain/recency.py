@@ -38,7 +38,19 @@ class Recency:
         for reason, times in other.failures.items():
             self.fail(reason, times, kept)
 
+    def is_empty(self) -> bool:
+        """Tell whether nothing is known."""
+        return self.last_finished_ms < 0 and not self.failures
+
     def newest(self, counted: Callable[[str], bool], most: int) -> list[tuple[int, str]]:
         """Return the newest failures that count, as (time, reason), ascending; at most `most` of them."""
         failures = [(at_ms, reason) for reason, times in self.failures.items() if counted(reason) for at_ms in times]
         return sorted(failures)[-most:]
+
+
+def total(parts: Iterable[Recency], kept: int) -> Recency:
+    """Return what is known from several places."""
+    whole = Recency()
+    for part in parts:
+        whole.merge(part, kept)
+    return whole

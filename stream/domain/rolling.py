@@ -15,7 +15,7 @@ from stream.domain.panes import next_boundary
 from stream.domain.preset import Preset
 from stream.domain.queries import Window, newest_end, rate_of
 from stream.domain.rules import ThresholdRule
-from stream.domain.tally import Cell
+from stream.domain.tally import ALL_PRESETS, Cell
 
 
 @dataclass(slots=True)
@@ -65,7 +65,8 @@ def rolling_series(board: Board, name: str, span_ms: int, step_ms: int, window_m
 
 def thresholds(board: Board, name: str) -> list[dict[str, Any]]:
     """Return the error rates that a preset's rules hold it against."""
-    rules = (rule for rule in board.policy.rules_for(name) if isinstance(rule, ThresholdRule))
+    matching = board.policy.rules.matching(name) if name != ALL_PRESETS else ()
+    rules = (rule for rule in matching if isinstance(rule, ThresholdRule))
     return [
         {
             "rule": rule.name,
@@ -74,6 +75,8 @@ def thresholds(board: Board, name: str) -> list[dict[str, Any]]:
             "window": format_duration(rule.window_ms),
             "parties": list(rule.parties),
             "reasons": list(rule.reasons),
+            "source_types": list(rule.source_types),
+            "group_by": list(rule.group_by),
         }
         for rule in rules
     ]

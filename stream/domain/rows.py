@@ -73,6 +73,7 @@ class PresetRow(_Row):
     fired: dict[str, AlertEvent] = {}
     shifts: dict[str, Shift] = {}
     meanings: dict[str, str] = {}
+    recency_by_source: dict[str, Recency] = {}
 
 
 FORMAT = 1
@@ -149,6 +150,7 @@ def preset_row(preset: Preset | None) -> bytes | None:
         fired=preset.fired,
         shifts=preset.shifts,
         meanings=preset.meanings,
+        recency_by_source=preset.recency_by_source,
     )
     return row.model_dump_json().encode()
 
@@ -209,6 +211,7 @@ def _restore_preset(board: Board, name: str, row: PresetRow) -> None:
     preset.decided_to_ms, preset.last_job_ms = row.decided_to_ms, row.last_job_ms
     preset.alerts, preset.recency, preset.fired = dict(row.alerts), row.recency, dict(row.fired)
     preset.shifts, preset.meanings = dict(row.shifts), dict(row.meanings)
+    preset.recency_by_source = dict(row.recency_by_source)
 
 
 def _restore_day(board: Board, name: str, row: DayRow) -> None:

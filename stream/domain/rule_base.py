@@ -13,14 +13,20 @@ from pydantic import ConfigDict, Field, ValidationError, ValidationInfo, field_v
 
 from stream.domain.annotations import Template
 from stream.domain.duration import DurationMs
-from stream.domain.rule_fields import Frozen, OnNoData, PartyName, Severity, Slug, Texts
+from stream.domain.rule_fields import Dimension, Frozen, OnNoData, PartyName, Severity, Slug, SourceType, Texts
 
 _WORDING = {"presets", "severity", "labels", "annotations", "inhibit", "overrides"}
+
+PER_PRESET: tuple[Dimension, ...] = ("preset",)
+PER_REASON: tuple[Dimension, ...] = ("preset", "reason")
+
+_UNSAID: dict[str, Any] = {"source_types": (), "group_by": PER_PRESET}
+"""What leaves a rule's meaning as it was before there were such keys."""
 
 SEVERITIES = get_args(Severity)
 """The most severe first."""
 
-SHARED = frozenset({"name", "kind", "parties", "reasons", "overrides"})
+SHARED = frozenset({"name", "kind", "parties", "reasons", "source_types", "group_by", "overrides"})
 """Keys that are the same for all presets: they say what is counted, and whose alert it is."""
 
 
@@ -47,6 +53,11 @@ class Override(Frozen):
 
     def __hash__(self) -> int:
         return hash(self.presets)
+
+
+def alert_key(rule: str, group: str) -> str:
+    """Return the key of one of a preset's alerts; neither names of rules nor of reasons hold a slash."""
+    return f"{rule}/{group}" if group else rule
 
 
 class BaseRule(Frozen):
@@ -85,9 +96,22 @@ class BaseRule(Frozen):
         """Return the rule as it is for a preset: the first override that matches counts."""
         return next((variant for variant in self.variants if variant.watches(preset)), self)
 
+    @property
+    def group(self) -> str:
+        """The one reason that this rule is about, "" if it is about a preset as a whole."""
+        return ""
+
+    @property
+    def key(self) -> str:
+        """Under what the alert of a preset is kept: the name, and the group where there is an alert for each."""
+        return alert_key(self.name, self.group)
+
     def inhibits(self, other: "BaseRule") -> bool:
         """Tell whether another rule says nothing new of a preset while this one fires for it."""
-        return self.inhibit and SEVERITIES.index(self.severity) < SEVERITIES.index(other.severity)
+        is_other_group = self.group and other.group and self.group != other.group
+        return (
+            self.inhibit and not is_other_group and SEVERITIES.index(self.severity) < SEVERITIES.index(other.severity)
+        )
 
     def __hash__(self) -> int:
         # Labels and annotations are dicts; equal rules have equal names, and names are unique in a rule set.
@@ -96,7 +120,8 @@ class BaseRule(Frozen):
     @cached_property
     def fingerprint(self) -> str:
         """A hash of what decides when this rule fires for a preset; wording, routing and globs leave it unchanged."""
-        meaning = self.model_dump(by_alias=True, exclude=_WORDING)
+        said = self.model_dump(by_alias=True, exclude=_WORDING)
+        meaning = {key: value for key, value in said.items() if key not in _UNSAID or _UNSAID[key] != value}
         return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()[:16]
 
     @property
@@ -120,6 +145,31 @@ class ErrorRule(BaseRule):
     on_no_data: OnNoData = "hold"
     parties: Annotated[tuple[PartyName, ...], Field(strict=False)] = ()
     reasons: Texts = ()
+    source_types: Annotated[tuple[SourceType, ...], Field(strict=False)] = ()
+    group_by: Annotated[tuple[Dimension, ...], Field(strict=False)] = PER_PRESET
+    """`PER_REASON` makes an alert for each reason of a preset's failures, which counts only those as errors."""
+
+    @field_validator("group_by")
+    @classmethod
+    def _groups_presets(cls, group_by: tuple[Dimension, ...]) -> tuple[Dimension, ...]:
+        if group_by not in (PER_PRESET, PER_REASON):
+            raise ValueError('must be ["preset"] or ["preset", "reason"]')
+        return group_by
+
+    @property
+    def is_per_reason(self) -> bool:
+        """Tell whether each reason has an alert of its own."""
+        return self.group_by == PER_REASON
+
+    @property
+    def group(self) -> str:
+        """The reason, of a rule that was made for one of several."""
+        return self.reasons[0] if self.is_per_reason and len(self.reasons) == 1 else ""
+
+    def for_reason(self, reason: str) -> Self:
+        """Return the rule as it watches one reason."""
+        plain = self.model_dump(by_alias=True, exclude_unset=True, exclude={"overrides", "parties"})
+        return self.model_validate(plain | {"reasons": (reason,)})
 
     @field_validator("presets")
     @classmethod

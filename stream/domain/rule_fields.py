@@ -61,6 +61,10 @@ Severity = Literal["critical", "warning", "info"]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9._-]{1,64}$")]
 Text = Annotated[str, Field(min_length=1)]
 PartyName = Annotated[Party, Field(strict=False)]
+SourceType = Literal["uri", "recordingId", "transcriptUri", "other", "unknown"]
+"""What kind of input a job had: Daily's, one that is not known here, or none."""
+Dimension = Literal["preset", "reason"]
+"""What there can be an alert each for."""
 Texts = Annotated[tuple[Text, ...], Field(strict=False)]
 """A TOML array is a list; only the container is converted, its items stay strict."""
 

@@ -13,6 +13,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from stream.domain.burn_rate_rule import BurnRateRule
 from stream.domain.duration import DurationMs
+from stream.domain.reasons import DEFAULT_RULES
 from stream.domain.rule_base import BaseRule, ErrorRule
 from stream.domain.rule_fields import FINE_MS, Frozen, LongSpanMs, SpanMs
 from stream.domain.shift_rule import ShiftRule
@@ -90,6 +91,11 @@ class RuleSet(Frozen):
         """A hash of all that the file says, comments, order of keys and spacing left out."""
         said = self.model_dump(mode="json", by_alias=True)
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:12]
+
+    @cached_property
+    def known_reasons(self) -> tuple[str, ...]:
+        """Every reason that a job can fail for, in the alphabet's order."""
+        return tuple(sorted({rule.name for rule in DEFAULT_RULES} | {reason.name for reason in self.reasons}))
 
     @cached_property
     def with_variants(self) -> tuple[Rule, ...]:

@@ -23,7 +23,7 @@ RECOVERY_ODDS = 1000
 
 
 def advance(rule: ShiftRule, before: Shift | None, sight: Sight, counted: Counted) -> Shift:
-    """Return the sum after a pane that holds jobs."""
+    """Return the sum after a pane that holds jobs which the rule looks at."""
     start_ms = sight.at_ms - sight.pane_ms
     known = before if before is not None and before.rule == rule.fingerprint else None
     state = _with_baseline(rule, known or Shift(rule.fingerprint, start_ms, start_ms), sight, counted)
@@ -90,19 +90,20 @@ class _Shift:
     """Says whether the sum has reached its threshold and has not come back since."""
 
     def signal(self, rule: ShiftRule, sight: Sight, counted: Counted) -> Signal:
-        state = sight.shifts.get(rule.name)
+        state = sight.shifts.get(rule.key)
         return Signal.BREACH if state is not None and state.top_ms is not None else Signal.CLEAR
 
     def has_data(self, rule: ShiftRule, sight: Sight) -> bool:
-        return bool(sight.closed)
+        return sight.has_closed(rule.source_types)
 
     def find(self, rule: ShiftRule, sight: Sight, counted: Counted) -> Finding:
-        state = sight.shifts[rule.name]
+        state = sight.shifts[rule.key]
         baseline = state.baseline or 0.0
         began_ms = state.better_ms if state.top_ms is None else None
         start_ms = max(began_ms or state.since_ms, pane_start(sight.at_ms, HOUR_MS) - LEARNS_FROM_MS)
         threshold = changed_rate(rule, baseline)
-        return Finding(sight.floor(start_ms), sight.counts_since(start_ms), threshold, {"baseline": baseline})
+        counts = counted.of(sight.counts_since(start_ms))
+        return Finding(sight.floor(start_ms), counts, threshold, {"baseline": baseline})
 
 
 SHIFT: Condition = _Shift()

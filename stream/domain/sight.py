@@ -3,22 +3,44 @@
 Law: what is seen was decided before the tick, and looking changes nothing.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from stream.domain.alerting import Signal
 from stream.domain.annotations import Value
 from stream.domain.panes import HOUR_MS, pane_start
-from stream.domain.recency import Recency
+from stream.domain.recency import Recency, total
 from stream.domain.rule_base import BaseRule
 from stream.domain.rule_fields import FINE_MS
-from stream.domain.tally import Cell
+from stream.domain.tally import Cell, FailedJob
 
 Counts = Mapping[Cell, int]
 
-Counted = Callable[[str], bool]
+IsError = Callable[[str], bool]
 """Tells whether a failure of this reason is an error to the rule."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Counted:
+    """Which jobs a rule looks at, and which of their failures are errors to it; rules that agree share one."""
+
+    is_error: IsError
+    source_types: frozenset[str] = frozenset()
+    """Of jobs that it looks at; empty means all."""
+
+    def of(self, counts: Counts) -> Counts:
+        """Return the jobs that the rule looks at."""
+        if not self.source_types:
+            return counts
+        return {cell: count for cell, count in counts.items() if cell.source_type in self.source_types}
+
+    def includes(self, job: FailedJob) -> bool:
+        """Tell whether a failed job is an error to the rule."""
+        return self.is_error(job.reason) and (not self.source_types or job.source_type in self.source_types)
+
+
+EVERYTHING = Counted(bool)
 
 
 class Sum(NamedTuple):
@@ -33,10 +55,15 @@ NOTHING = Sum(0, 0)
 
 def sum_counts(counts: Counts, counted: Counted) -> Sum:
     """Return the jobs of a window as a rule counts them."""
+    return sum_errors(counted.of(counts), counted.is_error)
+
+
+def sum_errors(counts: Counts, is_error: IsError) -> Sum:
+    """Return how many jobs of a window are errors, and all jobs."""
     errors = total = 0
     for cell, count in counts.items():
         total += count
-        if cell.reason and counted(cell.reason):
+        if cell.reason and is_error(cell.reason):
             errors += count
     return Sum(errors, total)
 
@@ -91,7 +118,18 @@ class Sight:
     first_hour_since: Callable[[int], int] = lambda start_ms: start_ms
     """The oldest hour from an instant on in which there are known to be jobs."""
     shifts: Mapping[str, Shift] = field(default_factory=dict)
-    """By rule."""
+    """By the rule's key."""
+    recency_by_source: Mapping[str, Recency] = field(default_factory=dict)
+    """What `recency` is for all jobs, for those of each source type."""
+
+    def recency_of(self, source_types: Collection[str], kept: int) -> Recency:
+        """Return how the jobs of some source types have ended lately, of all where none is named."""
+        chosen = [self.recency_by_source[name] for name in source_types if name in self.recency_by_source]
+        return total(chosen, kept) if source_types else self.recency
+
+    def has_closed(self, source_types: Collection[str]) -> bool:
+        """Tell whether jobs of some source types, or any where none is named, are in the pane that has just closed."""
+        return any(not source_types or cell.source_type in source_types for cell in self.closed)
 
     def floor(self, start_ms: int) -> int:
         """Return from when on `counts_since` an instant counts."""
@@ -100,7 +138,7 @@ class Sight:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A condition's evidence: the jobs of a window, and the threshold they were held against."""
+    """A condition's evidence: the jobs of a window that the rule looks at, and the threshold they were held against."""
 
     window_start_ms: int
     counts: Counts

@@ -32,6 +32,8 @@ class FailedJob(NamedTuple):
     at_ms: int
     job_id: str
     reason: str
+    source_type: str = ""
+    """Empty where an earlier version has counted it."""
 
 
 @dataclass(slots=True)
@@ -46,6 +48,8 @@ class Tally:
     decided: dict[Cell, int] = field(default_factory=dict)
     last_decided_ms: int = -1
     recency: Recency = field(default_factory=Recency)
+    recency_by_source: dict[str, Recency] = field(default_factory=dict)
+    """The same for the jobs of each source type."""
     samples: tuple[FailedJob, ...] = ()
 
     def see(self, cell: Cell) -> None:
@@ -56,11 +60,20 @@ class Tally:
         """Count one job for rules; it ended at `job.at_ms` and became known at `decided_ms`."""
         self.decided[cell] = self.decided.get(cell, 0) + 1
         self.last_decided_ms = max(self.last_decided_ms, decided_ms)
-        if not cell.reason:
-            self.recency.finish(job.at_ms)
-            return
-        self.recency.fail(cell.reason, (job.at_ms,), kept)
-        self.samples = newest((*self.samples, job))
+        for recency in (self.recency, self.recency_of(cell.source_type)):
+            if cell.reason:
+                recency.fail(cell.reason, (job.at_ms,), kept)
+            else:
+                recency.finish(job.at_ms)
+        if cell.reason:
+            self.samples = newest((*self.samples, job))
+
+    def recency_of(self, source_type: str) -> Recency:
+        """Return how the jobs of a source type have ended, to take note of more."""
+        known = self.recency_by_source.get(source_type)
+        if known is None:
+            known = self.recency_by_source[source_type] = Recency()
+        return known
 
     def merge(self, other: "Tally", kept: int) -> None:
         """Take in another tally of the same preset; `kept` is how many failures are remembered of each reason."""
@@ -68,6 +81,8 @@ class Tally:
         add_counts(self.decided, other.decided)
         self.last_decided_ms = max(self.last_decided_ms, other.last_decided_ms)
         self.recency.merge(other.recency, kept)
+        for source_type, recency in other.recency_by_source.items():
+            self.recency_of(source_type).merge(recency, kept)
         self.samples = newest((*self.samples, *other.samples))
 
 

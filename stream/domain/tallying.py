@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.domain.columns import Kind, Rows, Times
-from stream.domain.tally import SAMPLES_KEPT, FailedJob, Tally, newest
+from stream.domain.tally import SAMPLES_KEPT, Cell, FailedJob, Tally, newest
 
 PaneKey = tuple[str, int]
 
@@ -98,11 +98,12 @@ class _Group:
         """Return the times of the newest jobs, ascending."""
         return self.at_ms[max(self.first, self.end - most) : self.end]
 
-    def evidence(self, reason: str) -> Iterator[FailedJob]:
+    def evidence(self, cell: Cell) -> Iterator[FailedJob]:
         """Yield all jobs that may be among the newest few, whichever way ties are broken."""
         oldest_ms = self.newest(SAMPLES_KEPT)[0]
         for at in range(bisect_left(self.at_ms, oldest_ms, self.first, self.end), self.end):
-            yield FailedJob(self.at_ms[at], self.counted.job_ids[self.counted.rows[self.order[at]]], reason)
+            job_id = self.counted.job_ids[self.counted.rows[self.order[at]]]
+            yield FailedJob(self.at_ms[at], job_id, cell.reason, cell.source_type)
 
 
 def _decided(counted: Counted, pane_ms: int) -> Iterator[tuple[int, _Group]]:
@@ -123,9 +124,13 @@ def _decided(counted: Counted, pane_ms: int) -> Iterator[tuple[int, _Group]]:
 def _decide(tally: Tally, kind: Kind, jobs: _Group, kept: int) -> None:
     tally.decided[kind.cell] = tally.decided.get(kind.cell, 0) + jobs.end - jobs.first
     tally.last_decided_ms = max(tally.last_decided_ms, jobs.decided_ms)
-    reason = kind.cell.reason
-    if not reason:
-        tally.recency.finish(jobs.at_ms[jobs.end - 1])
+    cell, of_source = kind.cell, tally.recency_of(kind.cell.source_type)
+    if not cell.reason:
+        ended_ms = jobs.at_ms[jobs.end - 1]
+        tally.recency.finish(ended_ms)
+        of_source.finish(ended_ms)
         return
-    tally.recency.fail(reason, jobs.newest(kept), kept)
-    tally.samples = newest((*tally.samples, *jobs.evidence(reason)))
+    times = jobs.newest(kept)
+    tally.recency.fail(cell.reason, times, kept)
+    of_source.fail(cell.reason, times, kept)
+    tally.samples = newest((*tally.samples, *jobs.evidence(cell)))

@@ -22,10 +22,11 @@ BLOCK_PANES = 30
 
 
 class Errors(NamedTuple):
-    """Which failures a rule counts as errors; nothing means all."""
+    """Which failures a rule counts as errors, and of which jobs; nothing means all."""
 
     parties: frozenset[str] = frozenset()
     reasons: frozenset[str] = frozenset()
+    source_types: frozenset[str] = frozenset()
 
 
 class Watched(NamedTuple):
@@ -46,9 +47,7 @@ class DecidingPolicy:
     pane_ms: int = 10_000
     retention_ms: int = 24 * HOUR_MS
     counted_of: dict[str, Counted] = field(init=False, repr=False, compare=False)
-    """What each rule counts as an error, by the rule's name."""
-    key_of: dict[tuple[str, int], WindowKey] = field(init=False, repr=False, compare=False)
-    """Each rule's windows, by the rule's name and the window's length in milliseconds."""
+    """What each rule counts as an error, by the rule's key."""
 
     def __post_init__(self) -> None:
         # Presets are bounded, and the cache more so.
@@ -56,23 +55,29 @@ class DecidingPolicy:
         object.__setattr__(self, "silences_for", lru_cache(maxsize=4096)(self.silences_for))
         object.__setattr__(self, "inhibiting", lru_cache(maxsize=4096)(self.inhibiting))
         object.__setattr__(self, "_counted", lru_cache(maxsize=1024)(self._counted))
-        object.__setattr__(self, "counted_of", {rule.name: self.counted_by(rule) for rule in self.rules.rules})
-        keys = {
-            (rule.name, length_ms): WindowKey(length_ms, self.counted_of[rule.name])
-            for rule in self.rules.with_variants
-            for length_ms in rule.windows
-        }
-        object.__setattr__(self, "key_of", keys)
+        rules = (each for rule in self.rules.rules for each in self._grouped(rule))
+        object.__setattr__(self, "counted_of", {rule.key: self.counted_by(rule) for rule in rules})
 
     def block_of(self, start_ms: int) -> int:
         """Return the start of the block of panes that is stored as one row, in epoch milliseconds."""
         return pane_start(start_ms, BLOCK_PANES * self.pane_ms)
 
     def rules_for(self, preset: str) -> tuple[Rule, ...]:
-        """Return the rules that watch a preset, or the topic as a whole, in the order of events at one tick."""
-        rules = self.rules.whole_topic if preset == ALL_PRESETS else self.rules.matching(preset)
+        """Return the rules that watch a preset, or the topic as a whole, in the order of events at one tick.
+
+        A rule that is grouped by reason is one for each reason.
+        """
+        matching = self.rules.whole_topic if preset == ALL_PRESETS else self.rules.matching(preset)
+        rules = (each for rule in matching for each in self._grouped(rule))
         # Those that inhibit come first, so that what they inhibit says nothing at the same tick.
-        return tuple(sorted(rules, key=lambda rule: (not rule.inhibit, rule.name)))
+        return tuple(sorted(rules, key=lambda rule: (not rule.inhibit, rule.name, rule.group)))
+
+    def _grouped(self, rule: Rule) -> tuple[Rule, ...]:
+        """Return a rule for each of its groups, which are known before any job is."""
+        if isinstance(rule, SilenceRule) or not rule.is_per_reason:
+            return (rule,)
+        counted = self.counted_by(rule)
+        return tuple(rule.for_reason(reason) for reason in self.rules.known_reasons if counted.is_error(reason))
 
     def watched_by(self, preset: str) -> tuple[Watched, ...]:
         """Return the rules that watch a preset, in that order, with all that evaluating them takes."""
@@ -103,8 +108,13 @@ class DecidingPolicy:
         """Return the function that tells which failures are errors to a rule; rules that agree share it."""
         if isinstance(rule, SilenceRule):
             return self._counted(Errors())
-        return self._counted(Errors(frozenset(rule.parties), frozenset(rule.reasons)))
+        return self._counted(Errors(frozenset(rule.parties), frozenset(rule.reasons), frozenset(rule.source_types)))
 
     def _counted(self, errors: Errors) -> Counted:
-        parties, reasons = errors
-        return lambda reason: (not parties or self.party_of(reason) in parties) and (not reasons or reason in reasons)
+        parties, reasons, source_types = errors
+        if not parties and not reasons:
+            return Counted(bool, source_types)
+        return Counted(
+            lambda reason: (not parties or self.party_of(reason) in parties) and (not reasons or reason in reasons),
+            source_types,
+        )

@@ -24,7 +24,6 @@ class Windows:
     """The windows of one preset."""
 
     keys: tuple[WindowKey, ...] = ()
-    longest: WindowKey | None = None
     filters: tuple[Counted, ...] = ()
     sums: dict[WindowKey, Sum] = field(default_factory=dict)
     closed: dict[int, dict[Counted, Sum]] = field(default_factory=dict)
@@ -34,7 +33,6 @@ class Windows:
         """Begin with the panes that had closed before a tick."""
         self.keys = tuple(keys)
         self.filters = tuple(dict.fromkeys(key.counted for key in self.keys))
-        self.longest = max(self.keys, key=lambda key: key.length_ms, default=None)
         self.sums = dict.fromkeys(self.keys, NOTHING)
         self.closed = {}
         if at_ms is None:
@@ -61,7 +59,7 @@ class Windows:
 
     def is_empty(self) -> bool:
         """Tell whether no window holds a job."""
-        return self.longest is None or not self.sums[self.longest].total
+        return not any(held.total for held in self.sums.values())
 
     def expire(self, start_ms: int) -> None:
         """Forget a pane that no window reaches back to any more."""

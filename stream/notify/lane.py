@@ -1,7 +1,7 @@
 """What one channel has yet to be told, has been told, and when it is told next.
 
 Law: pure; time is passed in, as epoch milliseconds. What waits keeps its place in the log until it has been told or
-buried, so `floor` never passes over it. News of a rule and preset comes in the order of the log, and what the channel
+buried, so `floor` never passes over it. News of a subject comes in the order of the log, and what the channel
 knows is dropped: an older episode, or an earlier or the same transition. At most `MOST_WAITING` wait; beyond that the
 oldest are buried.
 """

@@ -69,7 +69,7 @@ def _sort(delivery: Delivery) -> _Told:
 
 
 def _rank(event: AlertEvent) -> tuple[int, float, str, str]:
-    return _RANKS.get(event.severity, 3), -(event.error_rate or 1.0), event.preset, event.rule
+    return _RANKS.get(event.severity, 3), -(event.error_rate or 1.0), event.preset, event.name
 
 
 def _tone(told: _Told) -> Tone:
@@ -90,10 +90,10 @@ def _title(told: _Told) -> str:
 def _headline(events: Sequence[AlertEvent]) -> str:
     if len(events) == 1:
         [event] = events
-        return what(event) if event.kind is AlertKind.FIRED else f"{named(event)}: {event.rule}"
+        return what(event) if event.kind is AlertKind.FIRED else f"{named(event)}: {event.name}"
     presets = list(dict.fromkeys(map(named, events)))
     if len(presets) == 1:
-        return f"{presets[0]}: {', '.join(dict.fromkeys(event.rule for event in events))}"
+        return f"{presets[0]}: {', '.join(dict.fromkeys(event.name for event in events))}"
     more = f" and {len(presets) - MOST_NAMES} more" if len(presets) > MOST_NAMES else ""
     return f"{len(presets)} presets: {', '.join(presets[:MOST_NAMES])}{more}"
 
@@ -111,7 +111,7 @@ def _details(event: AlertEvent, now: int) -> Iterator[str]:
     yield f"Since: {clock(event.started_at)}{ago(event.started_at, now)}"
     yield f"How bad: {how_bad(event)}"
     yield from _why_and_what_to_do([event])
-    yield f"Rule: {event.rule} ({event.severity})"
+    yield f"Rule: {event.name} ({event.severity})"
     yield from _lines("Jobs to look at", event.sample_jobs)
 
 
@@ -127,7 +127,7 @@ def _overview(fired: Sequence[AlertEvent], still: Sequence[AlertEvent], now: int
 def _section(heading: str, events: Sequence[AlertEvent]) -> Iterator[str]:
     if events:
         yield f"{heading}:"
-        yield from _some(f"- {named(event)}, {event.rule} ({event.severity}): {how_bad(event)}" for event in events)
+        yield from _some(f"- {named(event)}, {event.name} ({event.severity}): {how_bad(event)}" for event in events)
 
 
 def _some(lines: Iterable[str]) -> Iterator[str]:
@@ -171,7 +171,7 @@ def _what_to_do(events: Sequence[AlertEvent], advice: Advice | None) -> Iterator
 def _over(events: Sequence[AlertEvent]) -> Iterator[str]:
     if events:
         yield "Resolved:"
-        yield from _some(f"- {named(event)}, {event.rule}: {ending(event)}" for event in events)
+        yield from _some(f"- {named(event)}, {event.name}: {ending(event)}" for event in events)
 
 
 def _link(dashboard: str | None) -> Iterator[str]:
@@ -200,7 +200,7 @@ def _summed_up(item: Item, now: int) -> str:
     often = f"fired {item.times} times" if item.times > 1 else "fired" if item.times else "resolved"
     is_firing = event.kind is AlertKind.FIRED
     state = f"firing since {clock(event.started_at)}{ago(event.started_at, now)}" if is_firing else ending(event)
-    return f"- {named(event)}, {event.rule} ({event.severity}): {often}; {state}"
+    return f"- {named(event)}, {event.name} ({event.severity}): {often}; {state}"
 
 
 def _cut(title: str) -> str:

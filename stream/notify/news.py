@@ -10,8 +10,8 @@ from typing import NamedTuple
 from schemas.alert import AlertEvent, AlertKind
 from stream.notify.plan import Route
 
-Subject = tuple[str, str]
-"""Rule and preset: what has at most one alert at a time."""
+Subject = tuple[str, ...]
+"""Rule, preset and, if there is one, the group: what has at most one alert at a time."""
 
 
 class Place(NamedTuple):
@@ -92,7 +92,7 @@ class Buried:
 
 def subject_of(event: AlertEvent) -> Subject:
     """Return what an alert is about."""
-    return event.rule, event.preset
+    return event.rule, event.preset, *event.group.values()
 
 
 def order_of(event: AlertEvent) -> tuple[int, int]:

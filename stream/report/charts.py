@@ -91,7 +91,7 @@ def limits(outcome: Outcome, name: str) -> list[dict[str, Any]]:
     """Return the error rates that threshold rules hold a preset against, each once, with the rules that do."""
     found: dict[tuple[float, str], list[str]] = {}
     for verdict, rule in _threshold_rules(outcome, name):
-        only = ", ".join((*rule.parties, *rule.reasons))
+        only = ", ".join((*rule.parties, *rule.reasons, *rule.source_types, *("by reason",) * rule.is_per_reason))
         said = f"{rule.name} ({format_duration(rule.window_ms)}{f', only {only}' if only else ''})"
         where = f" in {verdict.name}" if len(outcome.verdicts) > 1 else ""
         found.setdefault((rule.error_rate, rule.severity), []).append(said + where)
@@ -140,7 +140,7 @@ def _episode(one: Episode, incidents: Sequence[Incident]) -> dict[str, Any]:
     return {
         "from": one.fired_at_ms / 1000,
         "to": one.ends_at_ms / 1000,
-        "rule": one.rule,
+        "rule": f"{one.rule}/{one.group}" if one.group else one.rule,
         "severity": one.severity,
         "isFalse": bool(incidents) and is_false(one, incidents),
         "isOpen": one.resolve_reason is None,

@@ -129,7 +129,7 @@ def shown_alerts(alerts: Iterable[Mapping[str, Any]]) -> Answer:
 def _urgency(alert: Mapping[str, Any]) -> tuple[int, int, str, str]:
     severity = str(alert["severity"])
     rank = SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
-    return rank, -read_time(alert["started_at"]), str(alert["preset"]), str(alert["rule"])
+    return rank, -read_time(alert["started_at"]), str(alert["preset"]), f"{alert['rule']} {alert.get('group', {})}"
 
 
 def _newest_first(alert: Mapping[str, Any]) -> tuple[int, str]:

@@ -140,7 +140,9 @@ def _ref(name: str) -> Document:
 
 
 def _alert() -> Document:
-    return _held(state={"enum": ["firing", "pending", "resolved"]}, rule=_TEXT, preset=_TEXT, severity=_TEXT)
+    return _held(
+        state={"enum": ["firing", "pending", "resolved"]}, rule=_TEXT, preset=_TEXT, group=_OBJECT, severity=_TEXT
+    )
 
 
 def _health() -> Document:

@@ -95,6 +95,20 @@ async def test_hostile_names_are_text_and_nothing_of_them_runs(browser: Browser)
         await expect(page.locator("#detail-title")).to_have_text("Error rate of a/b?c=d#e&f=%2F")
 
 
+async def test_alerts_of_one_rule_about_several_reasons_are_told_apart(browser: Browser) -> None:
+    reasons = ("timeout", "input_forbidden")
+    known = StandIn(
+        [rate("summarize", 14, 60)],
+        [alert("summarize", id=reason, group={"reason": reason}) for reason in reasons]
+        + [alert("summarize", state="resolved", id="over", group={"reason": "other"})],
+    )
+    async with standing_in(known) as address, opened(browser, address) as page:
+        await expect(page.locator("#firing-list .rule")).to_have_count(2)
+        shown = await page.locator("#firing-list .rule").all_text_contents()
+        assert sorted(shown) == ["high-error-rate/input_forbidden", "high-error-rate/timeout"]
+        await expect(page.locator("#recent-list .rule")).to_have_text("high-error-rate/other")
+
+
 async def test_rules_that_change_under_the_page_are_shown(browser: Browser) -> None:
     known = StandIn([rate("summarize", 0, 60)])
     async with standing_in(known) as address, opened(browser, address) as page:

@@ -60,6 +60,14 @@ def test_without_a_file_the_rules_that_apply_are_checked(tmp_path: Path, source:
         (SilenceRule(name="a"), "no job for 30m"),
         (ConsecutiveRule(name="a", errors=5), "5 errors in a row"),
         (ConsecutiveRule.model_validate({"name": "a", "parties": ["daily"]}), "5 errors (daily only) in a row"),
+        (
+            ConsecutiveRule.model_validate({"name": "a", "group_by": ["preset", "reason"], "source_types": ["uri"]}),
+            "5 errors of one reason among jobs from uri in a row",
+        ),
+        (
+            ThresholdRule.model_validate({"name": "a", "confidence": 0.999}),
+            "errors above 10.0% at 99.9% confidence in 5m of at least 20 jobs",
+        ),
         (ThresholdRule(name="a"), "errors above 10.0% at 95% confidence in 5m of at least 20 jobs"),
         (
             ThresholdRule.model_validate({"name": "a", "confidence": 0, "for": "1m", "window": "1h"}),

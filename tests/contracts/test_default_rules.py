@@ -37,11 +37,11 @@ def looks_between_false_alarms(rule: ThresholdRule, total: int, healthy: float) 
 @pytest.mark.parametrize(
     ("name", "fewest", "total"),
     [
-        ("high-error-rate", 5, 20),
-        ("slow-rise", 11, 100),
-        ("slow-rise", 68, 1_000),
+        ("high-error-rate", 7, 20),
+        ("slow-rise", 13, 100),
+        ("slow-rise", 73, 1_000),
         ("low-traffic", 8, 20),
-        ("customer-errors", 6, 20),
+        ("customer-errors", 7, 20),
     ],
 )
 def test_a_default_rule_fires_from_as_many_errors_as_its_comment_says(name: str, fewest: int, total: int) -> None:
@@ -52,17 +52,24 @@ def test_a_default_rule_fires_from_as_many_errors_as_its_comment_says(name: str,
 @pytest.mark.parametrize(
     ("name", "total", "healthy", "looks"),
     [
-        ("high-error-rate", 20, 0.02, 26_000),
-        ("high-error-rate", 20, 0.03, 3_900),
-        ("slow-rise", 100, 0.03, 4_650),
+        ("high-error-rate", 20, 0.03, 833_000),
+        ("slow-rise", 100, 0.03, 101_000),
         ("low-traffic", 20, 0.10, 2_400),
-        ("customer-errors", 20, 0.03, 51_000),
+        ("customer-errors", 20, 0.03, 833_000),
     ],
 )
 def test_a_healthy_preset_is_mistaken_as_seldom_as_the_comments_say(
     name: str, total: int, healthy: float, looks: float
 ) -> None:
     assert looks_between_false_alarms(thresholds()[name], total, healthy) == pytest.approx(looks, rel=0.01)
+
+
+def test_a_run_of_failures_comes_by_chance_as_seldom_as_the_comment_says() -> None:
+    (rule,) = [rule for rule in default_rules().rules if isinstance(rule, ConsecutiveRule)]
+    assert 1 / 0.03**rule.errors == pytest.approx(1.4e9, rel=0.03)
+    quarter = 300 * 60 * 24 * 90
+    runs = [quarter * 0.97 * 0.03**length for length in (rule.errors, rule.errors - 1)]
+    assert runs == pytest.approx([0.03, 0.9], rel=0.1)
 
 
 def test_one_failure_of_one_job_pages_nobody() -> None:

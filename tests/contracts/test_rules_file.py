@@ -136,6 +136,32 @@ def faults(text: str) -> list[str]:
             SOUND + 'parties = ["daly"]\n',
             "4: parties[0] must be 'customer', 'daily' or 'unknown', got \"daly\": did you mean 'daily'?",
         ),
+        (
+            SOUND + 'source_types = ["recordingid"]\n',
+            (
+                "4: source_types[0] must be 'uri', 'recordingId', 'transcriptUri', 'other' or 'unknown', "
+                "got \"recordingid\": did you mean 'recordingId'?"
+            ),
+        ),
+        (
+            SOUND + 'group_by = ["preset", "reasons"]\n',
+            "4: group_by[1] must be 'preset' or 'reason', got \"reasons\": did you mean 'reason'?",
+        ),
+        (SOUND + 'group_by = ["reason"]\n', '4: group_by must be ["preset"] or ["preset", "reason"]'),
+        (SOUND + 'groupby = ["preset"]\n', "4: unknown key 'groupby': did you mean 'group_by'?"),
+        (
+            SOUND + '[[rule.overrides]]\npresets = ["a"]\nsource_types = ["uri"]\n',
+            "4: overrides[0] cannot change source_types: write a rule of its own for these presets",
+        ),
+        (
+            SOUND
+            + 'group_by = ["preset", "reason"]\nparties = ["unknown"]\n'
+            + "".join(f'[[reason]]\nname = "r{n}"\nparty = "unknown"\ncontains = "r{n}"\n' for n in range(60)),
+            (
+                "4: group_by makes 63 alerts of each preset, and the most is 50: "
+                'name the reasons that matter, as in reasons = ["timeout"]'
+            ),
+        ),
         (SOUND + 'reasons = ["timeouts"]\n', "4: unknown reason 'timeouts': did you mean 'timeout'?"),
         (SOUND + 'severity = "page"\n', "4: severity must be 'critical', 'warning' or 'info', got \"page\""),
         (SOUND + 'on_no_data = "x"\n', "4: on_no_data must be 'hold', 'resolve' or a duration such as 1h, got 'x'"),

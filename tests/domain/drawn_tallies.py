@@ -47,7 +47,9 @@ def tally_of(jobs: Iterable[Job], kept: int = KEPT) -> Tally:
     for job in jobs:
         tally.see(job.cell)
         if job.decided_ms is not None:
-            tally.decide(job.cell, FailedJob(job.at_ms, job.job_id, job.cell.reason), job.decided_ms, kept)
+            tally.decide(
+                job.cell, FailedJob(job.at_ms, job.job_id, job.cell.reason, job.cell.source_type), job.decided_ms, kept
+            )
     return tally
 
 

@@ -21,7 +21,7 @@ from stream.domain.conditions import CONDITIONS
 from stream.domain.recency import Recency
 from stream.domain.rule_base import BaseRule
 from stream.domain.rules import ThresholdRule
-from stream.domain.sight import Sight, Sum
+from stream.domain.sight import EVERYTHING, Sight, Sum
 
 TICK_MS = 10_000
 SEEN = {
@@ -245,7 +245,7 @@ def test_a_rate_between_resolve_below_and_error_rate_neither_fires_nor_resolves(
     expected = "-  -  -  F  F  F  F  F  F  F  -  -".replace(" ", "")
     threshold, alert, drawn = CONDITIONS[ThresholdRule], Alert(), ""
     for tick, percent in enumerate([0, 9, 10, 11, 9, 11, 5, 4, 5, 4, 4, 9]):
-        signal = threshold.signal(BANDED, sight(Sum(percent, 100)), bool)
+        signal = threshold.signal(BANDED, sight(Sum(percent, 100)), EVERYTHING)
         alert, _ = observe(alert, Reading(signal), BANDED, tick * TICK_MS)
         drawn += DRAWN[alert.phase]
     assert drawn == expected
@@ -254,7 +254,7 @@ def test_a_rate_between_resolve_below_and_error_rate_neither_fires_nor_resolves(
 @pytest.mark.parametrize(("resolve_below", "least"), [("0.08", 8), ("0.05", 5)])
 def test_what_resolves_is_below_resolve_below_and_not_at_it(resolve_below: str, least: int) -> None:
     rule = BANDED.model_copy(update={"resolve_below": float(resolve_below)})
-    signals = [CONDITIONS[ThresholdRule].signal(rule, sight(Sum(errors, 100)), bool) for errors in range(11)]
+    signals = [CONDITIONS[ThresholdRule].signal(rule, sight(Sum(errors, 100)), EVERYTHING) for errors in range(11)]
     assert signals == [Signal.CLEAR] * least + [Signal.ELEVATED] * (11 - least)
 
 

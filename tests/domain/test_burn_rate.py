@@ -13,7 +13,7 @@ from stream.domain.duration import parse_duration
 from stream.domain.panes import HOUR_MS
 from stream.domain.recency import Recency
 from stream.domain.rule_base import BaseRule
-from stream.domain.sight import NOTHING, Sight, Sum
+from stream.domain.sight import EVERYTHING, NOTHING, Sight, Sum
 from stream.domain.tally import Cell
 
 NOW_MS = 1_767_603_600_000
@@ -78,12 +78,12 @@ QUIET = {"1h": Sum(0, 1000), "5m": Sum(0, 100), "6h": Sum(0, 6000), "30m": Sum(0
     ],
 )
 def test_a_pair_speaks_only_if_both_windows_do(sums: dict[str, Sum], signal: Signal) -> None:
-    assert BURN_RATE.signal(rule(), sight(QUIET | sums), bool) is signal
+    assert BURN_RATE.signal(rule(), sight(QUIET | sums), EVERYTHING) is signal
 
 
 def test_without_confidence_the_plain_rate_counts() -> None:
     sums = QUIET | {"1h": Sum(140, 1000), "5m": Sum(90, 100)}
-    assert BURN_RATE.signal(rule(confidence=0), sight(sums), bool) is Signal.BREACH
+    assert BURN_RATE.signal(rule(confidence=0), sight(sums), EVERYTHING) is Signal.BREACH
 
 
 BURNING = QUIET | {"1h": Sum(200, 1000), "5m": Sum(30, 100)}
@@ -91,7 +91,7 @@ BURNING = QUIET | {"1h": Sum(200, 1000), "5m": Sum(30, 100)}
 
 def test_what_is_left_of_the_budget_and_until_when_is_told() -> None:
     # 1 % of 100,000 jobs may fail: 1,000, of which 400 have. 20 % of errors spend it 20 times too fast.
-    finding = BURN_RATE.find(rule(), sight(BURNING, Sum(400, 100_000)), bool)
+    finding = BURN_RATE.find(rule(), sight(BURNING, Sum(400, 100_000)), EVERYTHING)
     assert finding.window_start_ms == NOW_MS - HOUR_MS
     assert finding.threshold == 0.1344
     ends_ms = NOW_MS + round(0.6 * 28 * DAY_MS / 20)
@@ -99,19 +99,19 @@ def test_what_is_left_of_the_budget_and_until_when_is_told() -> None:
 
 
 def test_a_budget_that_is_spent_ends_already() -> None:
-    details = BURN_RATE.find(rule(), sight(BURNING, Sum(1_500, 100_000)), bool).details
+    details = BURN_RATE.find(rule(), sight(BURNING, Sum(1_500, 100_000)), EVERYTHING).details
     assert (details["budget_left"], details["budget_ends"]) == (-0.5, "already")
 
 
 def test_of_a_budget_that_is_not_being_spent_no_end_is_told() -> None:
-    details = BURN_RATE.find(rule(), sight(QUIET, Sum(100, 100_000)), bool).details
+    details = BURN_RATE.find(rule(), sight(QUIET, Sum(100, 100_000)), EVERYTHING).details
     assert (details["budget_left"], details["budget_ends"]) == (0.9, None)
 
 
 def test_a_period_that_is_not_known_whole_is_taken_to_go_on_as_it_began() -> None:
     # In 7 of 28 days 100 of 25,000 jobs have failed, of 100,000 to come 1,000 may.
     seen = sight(BURNING, Sum(100, 25_000), first_ms=NOW_MS - 7 * DAY_MS)
-    assert BURN_RATE.find(rule(), seen, bool).details["budget_left"] == 0.9
+    assert BURN_RATE.find(rule(), seen, EVERYTHING).details["budget_left"] == 0.9
 
 
 @pytest.mark.parametrize(("short", "has_data"), [(Sum(0, 0), False), (Sum(0, 1), True)])

@@ -91,3 +91,16 @@ def test_an_alert_that_fires_again_soon_for_the_same_preset_and_rule_flaps() -> 
     assert score([firing(0, 1), firing(1 + soon, 40)], []).flaps == 1
     assert score([firing(0, 1), firing(2 + soon, 40)], []).flaps == 0
     assert score([firing(0, 1), firing(3, 4, rule="s"), firing(3, 4, preset="transcript")], []).flaps == 0
+
+
+def test_alerts_about_other_reasons_are_no_flaps_and_those_about_the_same_are() -> None:
+    def episode(start: int, end: int, reason: str) -> Episode:
+        return firing(start, end)._replace(group=reason)
+
+    assert score([episode(0, 1, "timeout"), episode(2, 3, "other")], []).flaps == 0
+    assert score([episode(0, 1, "timeout"), episode(2, 3, "timeout")], []).flaps == 1
+
+
+def test_an_episode_knows_its_group() -> None:
+    [one] = episodes_of([alert(0, id="e-1", episode="e", group={"reason": "timeout"})], M)
+    assert one.group == "timeout"

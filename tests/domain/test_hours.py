@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 from stream.domain.hours import Hours
 from stream.domain.panes import HOUR_MS, pane_start
 from stream.domain.preset import Preset, Stamped
-from stream.domain.sight import Sum, sum_counts, window_start
+from stream.domain.sight import EVERYTHING, Sum, sum_counts, window_start
 from stream.domain.tally import Cell, Tally
 from stream.domain.windows import WindowKey
 
 PANE_MS = 7 * 60_000 + 1_000
 """A pane that does not divide the hour."""
-KEYS = tuple(WindowKey(hours * HOUR_MS, bool) for hours in (25, 30))
+KEYS = tuple(WindowKey(hours * HOUR_MS, EVERYTHING) for hours in (25, 30))
 SPAN_MS = 30 * HOUR_MS
 FINISHED, FAILED = Cell("uri"), Cell("uri", "timeout", "summary", "summary")
 PANES = st.dictionaries(st.integers(0, 700), st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=30)
@@ -43,7 +43,7 @@ def test_windows_hold_the_panes_of_their_hours_and_a_restart_changes_nothing(
             continue
         for key in KEYS:
             begins = window_start(at_ms, key.length_ms)
-            inside = [sum_counts(counts, bool) for known, counts in panes.items() if begins <= known < at_ms]
+            inside = [sum_counts(counts, EVERYTHING) for known, counts in panes.items() if begins <= known < at_ms]
             assert hours.sum_over(key) == Sum(sum(each.errors for each in inside), sum(each.total for each in inside))
 
 

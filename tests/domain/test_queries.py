@@ -212,6 +212,7 @@ def test_a_pending_alert_says_since_when() -> None:
         "rule_kind": "consecutive",
         "severity": "critical",
         "preset": "summarize",
+        "group": {},
         "started_at": "2026-01-05T09:00:20Z",
     }
 

@@ -41,7 +41,8 @@ def test_windows_end_with_their_steps_and_never_past_the_newest_pane() -> None:
 
 
 def test_a_presets_thresholds_are_those_of_its_rules() -> None:
+    everything = {"parties": [], "reasons": [], "source_types": [], "group_by": ["preset"]}
     assert thresholds(board_of(()), "summarize") == [
-        {"rule": "rate", "severity": "critical", "error_rate": 0.1, "window": "1m", "parties": [], "reasons": []}
+        {"rule": "rate", "severity": "critical", "error_rate": 0.1, "window": "1m"} | everything
     ]
     assert thresholds(board_of(()), internal_name("*")) == []

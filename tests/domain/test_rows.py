@@ -17,7 +17,7 @@ from stream.domain.rules import RuleSet
 from tests.laws.crashes import Counter, Decider
 from tests.laws.logs import CUTS, PANE_MS, Story, canonical, counting_policy, deciding_policy, rule_sets, stories
 from tests.laws.test_exact_deciding import publish
-from tests.webhooks import FORBIDDEN, T0_MS, body, log_of
+from tests.webhooks import FORBIDDEN, T0_MS, TIMEOUT, body, log_of
 
 Tables = tuple[dict[bytes, bytes], dict[bytes, bytes]]
 """The rows of `rates` and of `alerts`."""
@@ -241,3 +241,73 @@ def test_any_damage_to_a_row_is_read_or_refused(key: bytes, data: st.DataObject)
         rows.restore(deciding_policy(RULES, 1), True, RATES | rates, ALERTS | alerts)
     except rows.Unreadable:
         return
+
+
+def test_state_of_a_release_that_knew_no_source_types_is_read_and_written_again() -> None:
+    def older_pane(pane: dict[str, Any]) -> dict[str, Any]:
+        counts = {key: value for key, value in pane["counts"].items() if key not in ("sources", "sample_sources")}
+        return pane | {"counts": counts}
+
+    block = json.loads(RATES[BLOCK])
+    assert all("sources" in pane["counts"] for pane in block["panes"])
+    older_block = json.dumps({"panes": [older_pane(pane) for pane in block["panes"]]}).encode()
+    row = {key: value for key, value in json.loads(ALERTS[PRESET]).items() if key != "recency_by_source"}
+    older = {**ALERTS, PRESET: json.dumps(row).encode()}
+    board, position = rows.restore(deciding_policy(RULES, 1), True, {**RATES, BLOCK: older_block}, older)
+    assert board.presets["summarize"].recency.failures == {"input_forbidden": (T0_MS, T0_MS + 1, T0_MS + 2)}
+    assert board.presets["summarize"].recency_by_source == {}
+    rates, alerts = all_rows(board, position)
+    again, _ = rows.restore(deciding_policy(RULES, 1), True, rates, alerts)
+    assert answers(again) == answers(board)
+
+
+EACH = {"name": "each", "kind": "threshold", "window": "1m", "min_jobs": 1, "confidence": 0, "error_rate": 0.5}
+BY_REASON = {"group_by": ("preset", "reason")}
+GROUPED = RuleSet.model_validate({"rules": ({**EACH, **BY_REASON},)})
+
+
+def grouped_tables(rules: RuleSet = GROUPED) -> Tables:
+    """Return the tables of a board on which a rule fires for one reason, and not for another."""
+    counter = Counter(0, counting_policy(rules))
+    errors = [FORBIDDEN, FORBIDDEN, TIMEOUT]
+    failed = [(T0_MS + n, body(f"{n}", "summarize", T0_MS + n, error)) for n, error in enumerate(errors)]
+    counter.read(log_of(failed), len(failed), None)
+    counter.wait(T0_MS + 2 * PANE_MS, None)
+    decider = Decider(deciding_policy(rules, 1), counter.published)
+    decider.read(len(counter.published))
+    return all_rows(decider.board, decider.position)
+
+
+@pytest.mark.parametrize(
+    ("keys", "ends"),
+    [
+        pytest.param({"annotations": {"summary": "{reason}"}}, [], id="other words"),
+        pytest.param({"reasons": ("input_forbidden", "other")}, [], id="other groups beside it"),
+        pytest.param({"reasons": ("other",)}, ["rule_removed"], id="its group is gone"),
+        pytest.param({"group_by": ("preset",)}, ["rule_removed"], id="no groups any more"),
+        pytest.param({"min_jobs": 2}, ["rule_removed"], id="another meaning"),
+        pytest.param({"name": "renamed"}, ["rule_removed"], id="another name"),
+    ],
+)
+def test_the_alert_of_a_group_ends_with_its_group_and_not_before(keys: dict[str, Any], ends: list[str]) -> None:
+    rules = RuleSet.model_validate({"rules": ({**EACH, **BY_REASON, **keys},)})
+    board, _ = rows.restore(deciding_policy(rules, 1), True, *grouped_tables())
+    board.merge(PackedTally(source_partition=0, offset=2, watermark_ms=T0_MS + 3 * PANE_MS))
+    ended = [event for event in board.decide() if event.kind == "resolved"]
+    assert [event.resolve_reason for event in ended] == ends
+    assert [(event.rule, event.group, event.reasons) for event in ended] == [
+        ("each", {"reason": "input_forbidden"}, {"input_forbidden": 2}) for _ in ends
+    ]
+
+
+def test_alerts_say_which_group_they_are_of_while_they_are_pending_and_while_they_fire() -> None:
+    rules = RuleSet.model_validate({"rules": ({**EACH, **BY_REASON, "for": "30s"},)})
+    board, _ = rows.restore(deciding_policy(rules, 1), True, *grouped_tables(rules))
+    found: list[tuple[str, dict[str, str]]] = []
+    for pane in range(3, 12):
+        board.merge(PackedTally(source_partition=0, offset=2, watermark_ms=T0_MS + pane * PANE_MS))
+        list(board.decide())
+        found += [(one["state"], one["group"]) for one in queries.alerts(board, frozenset({"firing", "pending"}))]
+    states = [state for state, group in found if group == {"reason": "input_forbidden"}]
+    assert len(states) == len(found)
+    assert list(dict.fromkeys(states)) == ["pending", "firing"]

@@ -179,3 +179,37 @@ def test_a_rule_set_knows_how_far_back_it_looks() -> None:
     assert (made.windows, made.longest_window_ms, made.max_consecutive) == ((300_000, 3_600_000), 3_600_000, 7)
     nothing = RuleSet(rules=(rule("silence"),))
     assert (nothing.windows, nothing.longest_window_ms, nothing.max_consecutive) == ((), 0, 0)
+
+
+def by_reason(**keys: Any) -> ThresholdRule:
+    return ThresholdRule.model_validate({"name": "a", "group_by": ("preset", "reason"), **keys})
+
+
+def test_a_rule_for_one_reason_differs_from_the_others_by_its_key_and_what_it_counts() -> None:
+    grouped = by_reason(parties=("daily",))
+    one, other = grouped.for_reason("timeout"), grouped.for_reason("rate_limited")
+    assert (grouped.key, one.key, other.key) == (grouped.name, f"{one.name}/timeout", f"{one.name}/rate_limited")
+    assert (one.reasons, one.parties) == (("timeout",), ())
+    assert len({grouped.fingerprint, one.fingerprint, other.fingerprint}) == 3
+    assert one.for_reason("timeout") == one
+
+
+def test_what_a_group_means_does_not_depend_on_which_other_groups_there_are() -> None:
+    grouped = [by_reason(), by_reason(reasons=("timeout", "other"))]
+    assert len({each.for_reason("timeout").fingerprint for each in grouped}) == 1
+
+
+def test_a_rule_with_one_reason_that_is_grouped_by_it_is_its_own_only_group() -> None:
+    grouped = by_reason(reasons=("timeout",))
+    assert grouped.for_reason("timeout") == grouped
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "inhibits"), [("a", "a", True), ("a", "b", False), ("a", "", True), ("", "a", True)]
+)
+def test_groups_hold_back_the_same_group_and_rules_without_groups(ours: str, theirs: str, inhibits: bool) -> None:
+    def made(reason: str, **keys: Any) -> ThresholdRule:
+        plain = ThresholdRule.model_validate({"name": "a", **keys})
+        return by_reason(reasons=(reason,), **keys) if reason else plain
+
+    assert made(ours, inhibit=True).inhibits(made(theirs, severity="warning")) is inhibits

@@ -13,7 +13,7 @@ from stream.domain.recency import Recency
 from stream.domain.rule_base import BaseRule
 from stream.domain.shift import SHIFT, advance, changed_rate, jobs_between_alarms
 from stream.domain.shift_rule import LEARNS_FROM_MS, ShiftRule
-from stream.domain.sight import Counted, Shift, Sight, Sum
+from stream.domain.sight import EVERYTHING, Counted, Shift, Sight, Sum
 from stream.domain.tally import Cell
 
 PANE_MS = 10_000
@@ -36,12 +36,12 @@ class Preset:
     def says(self) -> Signal:
         assert self.state is not None
         sight = replace(self._sight(0, Sum(0, 0)), shifts={self.rule.name: self.state})
-        return SHIFT.signal(self.rule, sight, bool)
+        return SHIFT.signal(self.rule, sight, EVERYTHING)
 
     def see(self, at_ms: int, jobs: Sum) -> Shift:
         self.total += jobs.total
         self.born_ms = at_ms if self.born_ms is None else self.born_ms
-        self.state = advance(self.rule, self.state, self._sight(at_ms, jobs), bool)
+        self.state = advance(self.rule, self.state, self._sight(at_ms, jobs), EVERYTHING)
         return self.state
 
     def _sight(self, at_ms: int, jobs: Sum) -> Sight:

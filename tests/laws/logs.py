@@ -24,6 +24,7 @@ from tests.webhooks import FORBIDDEN, STRANGE, T0_MS, TIMEOUT, body, log_of, mee
 PANE_MS, LATENESS_MS, RETENTION_MS = 10_000, 5_000, 2 * HOUR_MS
 CAUSES = Causes()
 PRESETS = ("summarize", "transcript")
+SOURCES = ("uri", "recordingId")
 
 Log = list[Replayed]
 Kind = Literal["job", "other", "junk", "ping", "tombstone", "future"]
@@ -38,6 +39,11 @@ class Step:
     job: int = 0
     preset: str = PRESETS[0]
     error: str | None = None
+
+    @property
+    def source(self) -> str:
+        """The source type of its job, which is always the same."""
+        return SOURCES[self.job % 2]
 
 
 A_JOB: Kind = "job"
@@ -79,8 +85,8 @@ def _values(story: Story, partition: int) -> Iterator[tuple[int, bytes | None]]:
 
 def _value(step: Step, job: str, at_ms: int) -> bytes | None:
     values: dict[Kind, bytes | None] = {
-        "job": body(job, step.preset, at_ms, step.error),
-        "future": body(job, step.preset, at_ms + HOUR_MS, step.error),
+        "job": body(job, step.preset, at_ms, step.error, step.source),
+        "future": body(job, step.preset, at_ms + HOUR_MS, step.error, step.source),
         "other": meeting(at_ms),
         "junk": b'{"type": 1',
         "ping": b'{"test":"test"}',
@@ -108,7 +114,21 @@ COMMON = {
     "inhibit": st.booleans(),
     "overrides": OVERRIDES,
 }
-PARTIES: st.SearchStrategy[list[str]] = st.sampled_from([[], ["customer"], ["daily", "unknown"]])
+BY_REASON = ["preset", "reason"]
+FILTERS: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
+    [
+        {},
+        {},
+        {"parties": ["customer"]},
+        {"parties": ["daily", "unknown"]},
+        {"source_types": ["uri"]},
+        {"source_types": ["recordingId", "other"], "parties": ["customer"]},
+        # Few groups, as the naive evaluator looks at each of them at every tick.
+        {"reasons": ["input_forbidden", "timeout"], "group_by": BY_REASON},
+        {"reasons": ["timeout", "other"], "group_by": BY_REASON, "source_types": ["uri"]},
+    ]
+)
+"""What rules of all kinds but silence count."""
 THRESHOLD = st.fixed_dictionaries(
     {
         "kind": st.just("threshold"),
@@ -116,7 +136,6 @@ THRESHOLD = st.fixed_dictionaries(
         "error_rate": st.sampled_from([0.1, 0.4]),
         "min_jobs": st.integers(1, 3),
         "confidence": st.sampled_from([0.0, 0.5]),
-        "parties": PARTIES,
         "on_no_data": NO_DATA,
         **COMMON,
     }
@@ -125,7 +144,6 @@ CONSECUTIVE = st.fixed_dictionaries(
     {
         "kind": st.just("consecutive"),
         "errors": st.integers(1, 4),
-        "parties": PARTIES,
         "on_no_data": NO_DATA,
         **COMMON,
     }
@@ -158,7 +176,6 @@ BURN_RATE = st.fixed_dictionaries(
         ),
         "min_jobs": st.integers(1, 3),
         "confidence": st.sampled_from([0.0, 0.5]),
-        "parties": PARTIES,
         "on_no_data": NO_DATA,
         **COMMON,
     }
@@ -180,7 +197,6 @@ SHIFT = st.fixed_dictionaries(
         "baseline": st.sampled_from([0.02, 0.2]),
         "detect": st.sampled_from([0.3, 0.9]),
         "false_alarms": st.sampled_from(["1 per 1h", "1 per 3h", "1 per 1d"]),
-        "parties": PARTIES,
         "on_no_data": NO_DATA,
         **COMMON,
     }
@@ -192,7 +208,8 @@ KINDS = st.one_of(THRESHOLD, CONSECUTIVE, SILENCE, BURN_RATE, LONG_WINDOW, SHIFT
 def rule_sets(draw: st.DrawFn) -> RuleSet:
     """Draw one to three rules; the fewer, the more often presets sleep."""
     drawn: list[dict[str, Any]] = draw(st.lists(KINDS, min_size=1, max_size=3))
-    rules = [{"name": f"rule-{number}", **given} for number, given in enumerate(drawn)]
+    filters = [{} if given["kind"] == "silence" else draw(FILTERS) for given in drawn]
+    rules = [{"name": f"rule-{n}", **given, **more} for n, (given, more) in enumerate(zip(drawn, filters, strict=True))]
     return RuleSet.model_validate({"rules": tuple(rules)}, context={"pane_ms": PANE_MS})
 
 
@@ -236,5 +253,7 @@ def reference(logs: Sequence[Log], rules: RuleSet) -> list[bytes]:
 
 def canonical(events: Sequence[AlertEvent]) -> list[bytes]:
     """Return the bytes of alert events in an order that does not depend on partitions."""
-    ordered = sorted(events, key=lambda event: (event.at, event.preset, event.rule, event.sequence))
+    ordered = sorted(
+        events, key=lambda event: (event.at, event.preset, event.rule, sorted(event.group.items()), event.sequence)
+    )
     return [event.to_json() for event in ordered]

@@ -60,7 +60,10 @@ class Reference:
         cell = Cell(outcome.source_type)
         if cause is not None:
             cell = Cell(outcome.source_type, cause.reason, cause.stage, cause.root_stage)
-        job, decided_ms = FailedJob(outcome.at_ms, outcome.job_id, cell.reason), self._decided_at(outcome.at_ms)
+        job, decided_ms = (
+            FailedJob(outcome.at_ms, outcome.job_id, cell.reason, cell.source_type),
+            self._decided_at(outcome.at_ms),
+        )
         for name in (preset, ALL_PRESETS):
             self._pane(name, outcome.at_ms).see(cell)
             if decided_ms is not None:

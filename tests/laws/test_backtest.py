@@ -97,7 +97,8 @@ def test_a_file_is_the_same_log_however_many_lines_are_read_at_once(
 def test_what_was_read_to_find_a_place_is_what_counting_would_read(values: list[bytes], partitions: int) -> None:
     for _, run in FileLog(partitions).append(values):
         ours, afresh = read_columns(run, CAUSES), read_columns(replace(run, usual=None), CAUSES)
-        assert ([*ours.rows], ours.job_ids, ours.meters) == ([*afresh.rows], afresh.job_ids, afresh.meters)
+        assert list(ours.rows) == list(afresh.rows)
+        assert (ours.job_ids, ours.meters) == (afresh.job_ids, afresh.meters)
         assert [ours.kinds[code] if code >= 0 else None for code in ours.codes] == [
             afresh.kinds[code] if code >= 0 else None for code in afresh.codes
         ]

@@ -4,7 +4,7 @@ Cost is counted in looks at stored panes, not in time. The naive evaluator keeps
 rule for every preset at every tick.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,8 +65,8 @@ class Naive:
                 shifts = self.shifts.setdefault(name, {})
                 sight = self._see({start: pane for start, pane in panes.items() if start < at_ms}, at_ms, shifts)
                 for rule in self.policy.rules_for(name):
-                    if isinstance(rule, ShiftRule) and sight.closed:
-                        shifts[rule.name] = advance(rule, shifts.get(rule.name), sight, self.policy.counted_by(rule))
+                    if isinstance(rule, ShiftRule) and sight.has_closed(rule.source_types):
+                        shifts[rule.key] = advance(rule, shifts.get(rule.key), sight, self.policy.counted_by(rule))
                 for rule in self.policy.rules_for(name):
                     yield from self._decide(name, rule, sight)
 
@@ -81,7 +81,7 @@ class Naive:
             return counts_between(floor(at_ms, start_ms), at_ms)
 
         def sum_over(rule: BaseRule, length_ms: int) -> Sum:
-            return sum_counts(counts_since(window_start(at_ms, length_ms)), self.policy.counted_of[rule.name])
+            return sum_counts(counts_since(window_start(at_ms, length_ms)), self.policy.counted_of[rule.key])
 
         def hours_between(start_ms: int) -> range:
             return range(pane_start(start_ms, HOUR_MS), pane_start(at_ms, HOUR_MS), HOUR_MS)
@@ -97,17 +97,28 @@ class Naive:
         known = merged(panes.values(), max(1, self.policy.rules.max_consecutive))
         closed = panes.get(at_ms - PANE_MS, Tally()).decided
         recent = (known.recency, known.last_decided_ms)
-        return Sight(at_ms, PANE_MS, closed, sum_over, counts_since, *recent, hours_since, first_hour_since, shifts)
+        return Sight(
+            at_ms,
+            PANE_MS,
+            closed,
+            sum_over,
+            counts_since,
+            *recent,
+            hours_since,
+            first_hour_since,
+            shifts,
+            known.recency_by_source,
+        )
 
     def _decide(self, name: str, rule: Rule, sight: Sight) -> Iterator[AlertEvent]:
-        counted, before = self.policy.counted_by(rule), self.alerts.get((name, rule.name), Alert())
+        counted, before = self.policy.counted_by(rule), self.alerts.get((name, rule.key), Alert())
         condition = CONDITIONS[type(rule)]
         signal = condition.signal(rule, sight, counted)
         if before.phase is not Phase.FIRING and self._is_inhibited(name, rule):
             signal = Signal.CLEAR
         reading = Reading(signal, condition.has_data(rule, sight))
         after, moved_by = observe(before, reading, rule, sight.at_ms)
-        self.alerts[name, rule.name] = after
+        self.alerts[name, rule.key] = after
         if moved_by is not None and Phase.FIRING in (before.phase, after.phase):
             finding = condition.find(rule, sight, counted)
             started = [at for at in (before.started_at_ms, after.started_at_ms) if at is not None]
@@ -119,13 +130,13 @@ class Naive:
         firing = {
             other for (preset, other), alert in self.alerts.items() if (preset, alert.phase) == (name, Phase.FIRING)
         }
-        return any(other.name in firing and other.inhibits(rule) for other in self.policy.rules_for(name))
+        return any(other.key in firing and other.inhibits(rule) for other in self.policy.rules_for(name))
 
-    def _failures(self, name: str, start_ms: int, end_ms: int, counted: Callable[[str], bool]) -> tuple[str, ...]:
+    def _failures(self, name: str, start_ms: int, end_ms: int, counted: Counted) -> tuple[str, ...]:
         panes = [(start, pane) for start, pane in self.panes[name].items() if start_ms <= start < end_ms]
         found: list[FailedJob] = []
         for _, pane in sorted(panes, key=lambda item: item[0], reverse=True):
-            found += sorted((job for job in pane.samples if counted(job.reason)), reverse=True)
+            found += sorted((job for job in pane.samples if counted.includes(job)), reverse=True)
         return tuple(job.job_id for job in found[:EVIDENCE_JOBS])
 
 

@@ -167,6 +167,12 @@ def test_an_alertmanager_is_told_of_what_fires_with_an_end_that_moves_ahead() ->
     assert first["annotations"] == later["annotations"]
 
 
+def test_an_alertmanager_keeps_alerts_about_several_reasons_apart_by_a_label() -> None:
+    told = [as_alert(fired(group={"reason": name}), NOON, MINUTE, None)["labels"] for name in ("timeout", "other")]
+    assert [labels["reason"] for labels in told] == ["timeout", "other"]
+    assert {labels["alertname"] for labels in told} == {"high-error-rate"}
+
+
 def test_an_alertmanager_is_told_of_a_recovery_with_the_time_it_happened_and_never_a_future_one() -> None:
     over = resolved(fired(), NOON + MINUTE)
     assert as_alert(over, NOON + 9 * MINUTE, MINUTE, None)["endsAt"] == "2026-01-05T12:01:00Z"

@@ -2,6 +2,7 @@
 
 from stream.notify.lane import MOST_WAITING
 from stream.notify.news import Fate, Receipt
+from stream.notify.receipts import write_receipt
 from tests.notify.alerts import (
     ALERTMANAGER,
     HOUR,
@@ -304,3 +305,29 @@ def test_an_alertmanager_hears_of_a_recovery_for_a_while_in_case_it_restarts_bef
 def test_an_alertmanager_is_told_after_a_restart_of_what_fired_before() -> None:
     am = lane(ALERTMANAGER, [Receipt(fired(), NOON)])
     assert said(am, NOON + HOUR) == ["fired summarize *"]
+
+
+def test_alerts_of_one_rule_about_several_reasons_are_told_and_resolved_apart() -> None:
+    for text in (PEOPLE, PROGRAM, ALERTMANAGER):
+        channel = lane(text)
+        log = Log(channel)
+        timeout, forbidden = (
+            fired(group={"reason": reason}, id=f"{reason}-1", episode=reason)
+            for reason in ("timeout", "input_forbidden")
+        )
+        log.add(timeout)
+        log.add(forbidden)
+        log.add(resolved(timeout, NOON + SECOND))
+        told = [one for minute in range(1, 5) for one in said(channel, NOON + minute * MINUTE) or []]
+        assert "fired summarize" in told
+        assert {receipt.event.name: receipt.event.kind for receipt in channel.told.values()} == {
+            "high-error-rate/timeout": "resolved",
+            "high-error-rate/input_forbidden": "fired",
+        }
+
+
+def test_a_receipt_of_an_alert_without_a_group_is_kept_under_the_key_of_an_earlier_version() -> None:
+    record = write_receipt("chat", Receipt(fired(), NOON))
+    assert record.key == b'["chat","high-error-rate","summarize"]'
+    grouped = write_receipt("chat", Receipt(fired(group={"reason": "timeout"}), NOON))
+    assert grouped.key == b'["chat","high-error-rate","summarize","timeout"]'

@@ -146,3 +146,9 @@ def test_every_built_in_reason_has_words_of_its_own() -> None:
     assert len(set(said.values())) == len(said)
     assert "your own rules" in advice_on("tenant-key-expired", "customer").means
     assert "status page" in advice_on("our-vendor", "daily").do
+
+
+def test_the_group_of_an_alert_is_named_with_its_rule() -> None:
+    events = [fired(group={"reason": reason}, episode=reason) for reason in ("timeout", "other")]
+    assert "Rule: high-error-rate/timeout (critical)" in message(events[0]).body
+    assert "high-error-rate/other, high-error-rate/timeout" in message(*events).title

@@ -24,6 +24,7 @@ class Jobs:
     failed: int = 0
     error: str = TIMEOUT
     late: float = 0.0
+    source: str = "uri"
 
     def deliveries(self) -> Iterator[tuple[int, bytes]]:
         """Yield each job's webhook with its time of arrival in epoch milliseconds."""
@@ -31,8 +32,9 @@ class Jobs:
         arrives_at_ms = at_ms + round(self.late * MINUTE_MS)
         for number in range(self.finished + self.failed):
             error = None if number < self.finished else self.error
-            job = f"{self.preset}-{at_ms}-{number}-{'finished' if error is None else 'failed'}"
-            yield arrives_at_ms, body(job, self.preset, at_ms, error)
+            ended = "finished" if error is None else error.split()[0]
+            job = f"{self.preset}-{self.source}-{at_ms}-{number}-{ended}"
+            yield arrives_at_ms, body(job, self.preset, at_ms, error, self.source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class Scenario:
 def told(event: AlertEvent) -> str:
     """Return an alert event as a scenario writes it."""
     reason = f" {event.resolve_reason}" if event.resolve_reason else ""
-    return f"{format_time(event.at)[11:19]} {event.rule} {event.preset} {event.kind}{reason}"
+    return f"{format_time(event.at)[11:19]} {event.name} {event.preset} {event.kind}{reason}"
 
 
 def steady(minutes: range, preset: str, finished: int, failed: int = 0, error: str = TIMEOUT) -> tuple[Jobs, ...]:
@@ -78,6 +80,14 @@ WARNING = '[[rule]]\nname = "warning"\nkind = "threshold"\nwindow = "30m"\nerror
 BUDGET = '[[rule]]\nname = "budget"\nkind = "burn_rate"\nobjective = 0.99\n'
 SHIFT = '[[rule]]\nname = "worse"\nkind = "shift"\nbaseline = 0.02\ndetect = 0.10\nfalse_alarms = "1 per 90d"\n'
 OUTAGE = (*steady(range(10), "summarize", 10), *steady(range(10, 15), "summarize", 0, 10))
+
+LOW_TRAFFIC = '[[rule]]\nname = "low"\nkind = "threshold"\nwindow = "6h"\nerror_rate = 0.20\n'
+
+
+def hourly(hours: range, finished: int, failed: int = 0) -> tuple[Jobs, ...]:
+    """Return a few jobs of a seldom-used preset, at the start of each hour."""
+    return tuple(Jobs(60 * hour, "nightly", finished, failed) for hour in hours)
+
 
 SCENARIOS = (
     Scenario("one failure of one job pages nobody", HIGH + NOTHING_WORKS, (Jobs(0, "summarize", 0, 1),), 30),
@@ -275,5 +285,115 @@ SCENARIOS = (
         (*steady(range(20), "summarize", 20), *steady(range(10, 20), "summarize", 0, 20)),
         20,
         ("09:12:10 high summarize fired",),
+    ),
+    Scenario(
+        # jobs per hour  ....| xxx. at 9h .. 15h |....   with one failure of four, above 20 % but by chance
+        "low traffic: a quarter of few jobs is no proof, three quarters of them are",
+        LOW_TRAFFIC,
+        (*hourly(range(12), 3, 1), *hourly(range(12, 16), 1, 3), *hourly(range(16, 30), 4)),
+        1800,
+        ("22:00:10 low nightly fired", "05:02:10 low nightly resolved recovered"),
+    ),
+    Scenario(
+        "low traffic: fewer jobs than a window must hold page nobody, whatever becomes of them",
+        LOW_TRAFFIC,
+        hourly(range(24), 0, 3),
+        1440,
+    ),
+    Scenario(
+        # successes between the runs: .xxxxxx.xxxxxx.xxxxxx.
+        "an outage that lets some jobs through is many runs of failures",
+        NOTHING_WORKS,
+        tuple(Jobs(m, "summarize", int(m % 7 == 0), int(m % 7 != 0)) for m in range(22)),
+        30,
+        (
+            "09:05:10 nothing-works summarize fired",
+            "09:07:10 nothing-works summarize resolved recovered",
+            "09:12:10 nothing-works summarize fired",
+            "09:14:10 nothing-works summarize resolved recovered",
+            "09:19:10 nothing-works summarize fired",
+            "09:21:10 nothing-works summarize resolved recovered",
+        ),
+    ),
+    Scenario(
+        "an outage that lets some jobs through is one episode to a rule that keeps firing for longer",
+        NOTHING_WORKS + 'keep_firing_for = "10m"\n',
+        tuple(Jobs(m, "summarize", int(m % 7 == 0), int(m % 7 != 0)) for m in range(22)),
+        40,
+        ("09:05:10 nothing-works summarize fired", "09:31:10 nothing-works summarize resolved recovered"),
+    ),
+    Scenario(
+        "all traffic stops while a run of failures fires: the next success ends it, however late",
+        NOTHING_WORKS,
+        (*steady(range(5), "summarize", 0, 1), Jobs(300, "summarize", 1)),
+        310,
+        ("09:04:10 nothing-works summarize fired", "14:00:10 nothing-works summarize resolved recovered"),
+    ),
+    Scenario(
+        "a preset that is retired while its alert fires: the alert ends once nobody has sent jobs for long enough",
+        NOTHING_WORKS + 'on_no_data = "2h"\n',
+        (*steady(range(240), "transcript", 1), *steady(range(5), "retired", 0, 1)),
+        240,
+        ("09:04:10 nothing-works retired fired", "11:04:20 nothing-works retired resolved no_data"),
+    ),
+    Scenario(
+        "where only errors are subscribed to, a budget is spent and a shift is seen from the first jobs on",
+        BUDGET + SHIFT,
+        steady(range(30), "summarize", 0, 5),
+        30,
+        ("09:00:10 worse summarize fired", "09:03:10 budget summarize fired"),
+    ),
+    Scenario(
+        "a budget that is spent about as fast as a rule allows is one episode",
+        BUDGET + "min_jobs = 50\nconfidence = 0\n",
+        tuple(Jobs(m, "summarize", 17 if m % 2 else 18, 3 if m % 2 else 2) for m in range(60))
+        + steady(range(60, 90), "summarize", 20),
+        90,
+        ("09:02:10 budget summarize fired", "10:18:10 budget summarize resolved recovered"),
+    ),
+    Scenario(
+        # minute  0 .......... 5 forbidden ................ 25
+        #                     10 timeouts .. 13
+        "grouped by reason, a wave of timeouts is heard of though inputs have been forbidden for long",
+        HIGH + 'group_by = ["preset", "reason"]\n',
+        (
+            *steady(range(40), "summarize", 20),
+            *steady(range(5, 25), "summarize", 0, 10, FORBIDDEN),
+            *steady(range(10, 13), "summarize", 0, 15, TIMEOUT),
+        ),
+        40,
+        (
+            "09:06:10 high/input_forbidden summarize fired",
+            "09:11:10 high/timeout summarize fired",
+            "09:19:10 high/timeout summarize resolved recovered",
+            "09:31:10 high/input_forbidden summarize resolved recovered",
+        ),
+    ),
+    Scenario(
+        "a rule about recordings sees neither the successes nor the failures of jobs from a URL",
+        HIGH + 'source_types = ["recordingId"]\n' + NOTHING_WORKS + 'source_types = ["recordingId"]\n',
+        (
+            *steady(range(21), "summarize", 50),
+            *steady(range(21), "transcript", 0, 50),
+            *(Jobs(minute, "summarize", 0, 2, source="recordingId") for minute in range(5, 15)),
+            *(Jobs(minute, "transcript", 2, source="recordingId") for minute in range(5, 15)),
+            *(Jobs(minute, "summarize", 10, source="recordingId") for minute in range(15, 20)),
+        ),
+        22,
+        (
+            "09:07:10 nothing-works summarize fired",
+            "09:15:10 nothing-works summarize resolved recovered",
+            "09:16:10 high summarize fired",
+            "09:20:10 high summarize resolved recovered",
+        ),
+    ),
+    Scenario(
+        "grouped by reason, the critical alert holds back the warning about its reason and no other",
+        HIGH + 'group_by = ["preset", "reason"]\ninhibit = true\n'
+        '[[rule]]\nname = "warning"\nkind = "consecutive"\nerrors = 3\nseverity = "warning"\n'
+        'group_by = ["preset", "reason"]\n',
+        (*steady(range(3), "summarize", 0, 25, FORBIDDEN), *steady(range(2, 4), "summarize", 0, 2, TIMEOUT)),
+        5,
+        ("09:00:10 high/input_forbidden summarize fired", "09:03:10 warning/timeout summarize fired"),
     ),
 )

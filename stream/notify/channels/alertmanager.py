@@ -1,7 +1,8 @@
 """A Prometheus Alertmanager, by its API v2.
 
-Law: an alert's labels are a function of rule, preset and severity, and so the same whenever it is sent. What fires is
-sent with an end that lies a few refreshes ahead, so that it resolves by itself only when nobody refreshes it any more.
+Law: an alert's labels are a function of rule, preset, group and severity, and so the same whenever it is sent. What
+fires is sent with an end that lies a few refreshes ahead, so that it resolves by itself only when nobody refreshes it
+any more.
 Source: prometheus/alertmanager, api/v2/openapi.yaml.
 """
 
@@ -49,6 +50,7 @@ def as_alert(event: AlertEvent, now: int, refresh_ms: int, dashboard: str | None
     is_over = event.kind is AlertKind.RESOLVED
     ends_at = min(event.at, now) if is_over else now + REFRESHES_MISSED * refresh_ms
     ours = {"alertname": event.rule, "preset": event.preset, "severity": event.severity, "rule_kind": event.rule_kind}
+    ours |= _labels(event.group)
     return {
         "labels": _labels(event.labels) | ours,
         "annotations": {"description": describe(event)} | _labels(event.annotations),

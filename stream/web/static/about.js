@@ -24,12 +24,14 @@ function refusal(faults) {
 const HEAD = new Set(["name", "kind", "severity", "presets", "labels", "annotations"]);
 
 function condition(rule) {
-  const only = [...(rule.parties ?? []), ...(rule.reasons ?? [])].join(", ");
+  const only = [...(rule.parties ?? []), ...(rule.reasons ?? []), ...(rule.source_types ?? []),
+    ...(rule.group_by?.includes("reason") ? ["each reason by itself"] : [])].join(", ");
   if (rule.kind === "threshold") {
     return `over ${percent(rule.error_rate)} of at least ${rule.min_jobs} jobs in ${rule.window} failed${only ? ` (only ${only})` : ""}, surely at ${percent(rule.confidence)}`;
   }
   if (rule.kind === "consecutive") return `the newest ${rule.errors} jobs have all failed${only ? ` (only ${only})` : ""}`;
   if (rule.kind === "silence") return `no job has ended for ${rule.after}`;
-  const rest = Object.entries(rule).filter(([name, value]) => !HEAD.has(name) && value !== null && value?.length !== 0);
+  const rest = Object.entries(rule).filter(([name, value]) => !HEAD.has(name) && value !== null && value?.length !== 0
+    && !(name === "group_by" && value.length === 1));
   return `${rule.kind.replaceAll("_", " ")}: ${rest.map(([name, value]) => `${name} ${JSON.stringify(value)}`).join(", ")}`;
 }

@@ -41,24 +41,27 @@ export function showAllResolved() {
 }
 
 function pendingLine(alert) {
-  return el("span", {}, icon("pending", "Pending"), " ", subject(alert), ` · ${alert.rule} since `, time(alert.started_at));
+  return el("span", {}, icon("pending", "Pending"), " ", subject(alert), ` · ${ruleOf(alert)} since `, time(alert.started_at));
 }
+
+// The rule and, where it has an alert for each reason, the reason.
+const ruleOf = (alert) => [alert.rule, ...Object.values(alert.group ?? {})].join("/");
 
 const subject = (alert) => (alert.preset === "*" ? "The whole topic" : named(alert.preset));
 
 function card({ alert, now: rate }, link) {
-  return el("article", { class: `card ${alert.severity}`, "aria-label": `${alert.severity}: ${alert.rule}` },
+  return el("article", { class: `card ${alert.severity}`, "aria-label": `${alert.severity}: ${ruleOf(alert)}` },
     el("div", { class: "card-head" },
       icon(alert.severity, STATE_WORDS[alert.severity] ?? alert.severity),
       el("h3", {}, alert.preset === "*" ? subject(alert) : link(alert.preset)),
-      el("span", { class: "rule" }, alert.rule)),
+      el("span", { class: "rule" }, ruleOf(alert))),
     evidence(alert, rate));
 }
 
 function foldedCard({ alert, now: rate }, link) {
   return el("details", { class: `card ${alert.severity}` },
     el("summary", {}, icon(alert.severity, STATE_WORDS[alert.severity] ?? alert.severity), " ", subject(alert), " ",
-      el("span", { class: "rule" }, alert.rule)),
+      el("span", { class: "rule" }, ruleOf(alert))),
     alert.preset === "*" ? null : el("p", {}, "Show ", link(alert.preset)),
     evidence(alert, rate));
 }
@@ -108,7 +111,7 @@ function ended(alert) {
   const lasted = (Date.parse(alert.at) - Date.parse(alert.started_at)) / 1000;
   return el("details", { class: "ended" },
     el("summary", {}, el("span", { class: "when" }, time(alert.at)), " ", icon("ok", "Resolved"), " ", subject(alert),
-      el("span", { class: "rule" }, alert.rule), el("span", { class: "lasted" }, `after ${duration(lasted)}`)),
+      el("span", { class: "rule" }, ruleOf(alert)), el("span", { class: "lasted" }, `after ${duration(lasted)}`)),
     el("dl", { class: "facts" },
       fact("Severity", alert.severity),
       fact("Fired", time(alert.started_at)),

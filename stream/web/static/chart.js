@@ -176,8 +176,8 @@ function legend(lines, thresholds, window, step) {
     entry("volume", `jobs per ${step}`), entry("errors", "errors"));
 }
 
-function nameOf({ rule, window, parties, reasons }) {
-  const only = [...parties, ...reasons].join(", ");
+function nameOf({ rule, window, parties, reasons, source_types: sources = [], group_by: groups = [] }) {
+  const only = [...parties, ...reasons, ...sources, ...(groups.includes("reason") ? ["one reason"] : [])].join(", ");
   return `${rule} (${window}${only ? `, only ${only}` : ""})`;
 }
 
