@@ -21,6 +21,10 @@ Notes = NDArray[np.uint32]
 """What is kept of each job beside its name: the hour of event time since the epoch, doubled, plus 1 if it failed."""
 
 Order = NDArray[np.intp]
+Keys = NDArray[np.uint64]
+
+SPREAD = np.uint64(0x9E3779B97F4A7C15)
+"""Odd, so that different low halves stay different: 2 to the 64th over the golden ratio (Knuth, TAOCP 3, 6.4)."""
 
 UNKNOWN = 0
 """The note of a job that is not remembered: no job of 1970 is counted."""
@@ -74,12 +78,13 @@ def first_times(
 
     Each is held against what is remembered at its own watermark; of those that come first, `is_kept` are remembered.
     """
-    order = np.argsort(jobs.names[:, 0])
-    known = remembered.recall(jobs.names, order)
+    keys = sort_keys(jobs.names)
+    order = np.argsort(keys)
+    known = remembered.recall(jobs.names, keys, order)
     forgotten_ms = (known // 2 + 1).astype(np.int64) * HOUR_MS + remembered.horizon_ms
     against = np.where(forgotten_ms > watermarks, known, UNKNOWN)
     within: dict[bytes, int] = {}
-    for row in _repeated(jobs.names[order, 0], order):
+    for row in _repeated(keys[order], order):
         name = jobs.names[row].tobytes()
         noted = within.get(name, int(known[row]))
         is_over = is_forgotten(noted // 2, remembered.horizon_ms, int(watermarks[row]))
@@ -90,8 +95,13 @@ def first_times(
     return is_first, int(np.count_nonzero(~is_first & ((against ^ jobs.notes) % 2 == 1)))
 
 
+def sort_keys(names: Names) -> Keys:
+    """Return what jobs are sorted by. Ids that differ in one half only, as numbered ones do, differ in their keys."""
+    return names[:, 0] + names[:, 1] * SPREAD
+
+
 def _repeated(ascending: NDArray[np.uint64], order: Order) -> list[int]:
-    """Return the rows of names of which there may be more than one, ascending."""
+    """Return the rows of keys of which there is more than one, ascending."""
     equal = np.flatnonzero(ascending[1:] == ascending[:-1])
     return sorted({*order[equal].tolist(), *order[equal + 1].tolist()})
 
@@ -109,33 +119,33 @@ def unpack_jobs(packed: bytes) -> Jobs:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """Jobs sorted by the high half of their names."""
+    """Jobs sorted by their keys. Key and low half together are as good as the name."""
 
-    high: NDArray[np.uint64]
+    keys: Keys
     low: NDArray[np.uint64]
     notes: Notes
 
     def __len__(self) -> int:
         return len(self.notes)
 
-    def recall(self, names: Names) -> Notes:
-        """Return the notes of jobs, whose names ascend by their high half."""
-        found = np.zeros(len(names), np.uint32)
-        at = np.searchsorted(self.high, names[:, 0])
-        hits = np.flatnonzero(self.high[np.minimum(at, len(self) - 1)] == names[:, 0])
+    def recall(self, keys: Keys, low: NDArray[np.uint64]) -> Notes:
+        """Return the notes of jobs by their keys, which ascend, and the low halves of their names."""
+        found = np.zeros(len(keys), np.uint32)
+        at = np.searchsorted(self.keys, keys)
+        hits = np.flatnonzero(self.keys[np.minimum(at, len(self) - 1)] == keys)
         at = at[hits]
-        # Names that share their high half are next to each other, and rare.
-        is_alone = self.high[np.minimum(at + 1, len(self) - 1)] != self.high[at]
-        is_same = self.low[at] == names[hits, 1]
+        # Jobs that share their key are next to each other, and rare.
+        is_alone = self.keys[np.minimum(at + 1, len(self) - 1)] != self.keys[at]
+        is_same = self.low[at] == low[hits]
         found[hits] = np.where(is_alone & is_same, self.notes[at], UNKNOWN)
         for row, first in zip(hits[~is_alone].tolist(), at[~is_alone].tolist(), strict=True):
-            found[row] = self._note(first, names[row])
+            found[row] = self._note(first, keys[row], low[row])
         return found
 
-    def _note(self, at: int, name: Names) -> int:
+    def _note(self, at: int, key: np.uint64, low: np.uint64) -> int:
         noted = UNKNOWN
-        while at < len(self) and self.high[at] == name[0]:
-            if self.low[at] == name[1]:
+        while at < len(self) and self.keys[at] == key:
+            if self.low[at] == low:
                 noted = max(noted, int(self.notes[at]))
             at += 1
         return noted
@@ -143,12 +153,13 @@ class _Run:
     def kept(self, oldest: int) -> "_Run":
         """Return the run without notes below a bound."""
         keep = self.notes >= oldest
-        return self if keep.all() else _Run(self.high[keep], self.low[keep], self.notes[keep])
+        return self if keep.all() else _Run(self.keys[keep], self.low[keep], self.notes[keep])
 
 
 def _sorted(jobs: Jobs) -> _Run:
-    order = np.argsort(jobs.names[:, 0])
-    return _Run(jobs.names[order, 0], jobs.names[order, 1], jobs.notes[order])
+    keys = sort_keys(jobs.names)
+    order = np.argsort(keys)
+    return _Run(keys[order], jobs.names[order, 1], jobs.notes[order])
 
 
 @dataclass(slots=True)
@@ -163,15 +174,15 @@ class RememberedJobs:
     def __len__(self) -> int:
         return sum(map(len, self.runs))
 
-    def recall(self, names: Names, order: Order) -> Notes:
+    def recall(self, names: Names, keys: Keys, order: Order) -> Notes:
         """Return what was noted of jobs, `UNKNOWN` where nothing was; it may be forgotten by now.
 
-        `order` sorts the names by their high half.
+        `order` sorts the jobs by their keys.
         """
         found = np.zeros(len(names), np.uint32)
-        ascending = names[order]
+        ascending, low = keys[order], names[order, 1]
         for run in self.runs:
-            found[order] = np.maximum(found[order], run.recall(ascending))
+            found[order] = np.maximum(found[order], run.recall(ascending, low))
         return found
 
     def remember(self, jobs: Jobs) -> None:
@@ -195,8 +206,8 @@ class RememberedJobs:
 
 
 def _merged(older: _Run, newer: _Run) -> _Run:
-    high = np.concatenate((older.high, newer.high))
+    keys = np.concatenate((older.keys, newer.keys))
     # Stable is timsort for this type, which merges what is sorted already in linear time.
-    order = np.argsort(high, kind="stable")
+    order = np.argsort(keys, kind="stable")
     low, notes = np.concatenate((older.low, newer.low)), np.concatenate((older.notes, newer.notes))
-    return _Run(high[order], low[order], notes[order])
+    return _Run(keys[order], low[order], notes[order])

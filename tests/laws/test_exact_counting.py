@@ -65,7 +65,7 @@ def pass_idle_time(counter: Counter, idle_ms: int, crash: Crash) -> None:
 
 def remembered(jobs: RememberedJobs) -> Iterator[tuple[int, ...]]:
     for run in jobs.runs:
-        yield from zip(run.high.tolist(), run.low.tolist(), run.notes.tolist(), strict=True)
+        yield from zip(run.keys.tolist(), run.low.tolist(), run.notes.tolist(), strict=True)
 
 
 def counted(state: SourceState) -> object:
