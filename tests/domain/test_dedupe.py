@@ -19,7 +19,7 @@ def jobs(of: Names) -> Jobs:
 def first(remembered: RememberedJobs, given: Jobs) -> list[bool]:
     found, conflicts = first_times(remembered, given, np.zeros(len(given), np.int64), np.ones(len(given), np.bool_))
     assert not conflicts
-    return found.tolist()
+    return [bool(each) for each in found]
 
 
 @given(st.tuples(HALVES, HALVES), st.lists(HALVES, min_size=1, max_size=5, unique=True))
