@@ -426,5 +426,6 @@ def test_any_bytes_on_a_connection_get_documented_statuses_only(lasting: Served,
                 said += some
         except OSError:
             pass
-    assert {*statuses(said)} <= DOCUMENTED | {404, 405}
+    # The bytes may happen to ask whether to go on, and are told so before they are answered.
+    assert {*statuses(said)} <= DOCUMENTED | {100, 404, 405}
     assert is_well(lasting)
