@@ -1,6 +1,7 @@
 """A worker like any other, but for the moments at which it can be hit: `python -m tests.kafka.chaos.worker FILE`."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,38 +18,39 @@ from tests.kafka.altered import run_altered
 from tests.kafka.chaos.moments import reach
 
 
-class Watched:
+@dataclass(frozen=True)
+class Watched(Outbox):
     """An outbox that says what it is about to send, and what it has sent."""
 
-    def __init__(self, outbox: Outbox, settings: Settings, file: Path) -> None:
-        self._outbox, self._settings, self._file = outbox, settings, file
+    settings: Settings
+    file: Path
 
     async def send(self, messages: Iterable[Out]) -> list[Acknowledged]:
         held = list(messages)
         what = self._name(held[0]) if held else ""
-        reach(self._file, f"before {what}")
-        acknowledged = await self._outbox.send(held)
-        reach(self._file, f"after {what}")
+        reach(self.file, f"before {what}")
+        acknowledged = await super().send(held)
+        reach(self.file, f"after {what}")
         return acknowledged
 
     def _name(self, out: Out) -> str:
         if (out.key or b"").startswith(CLAIM_PREFIX):
             return "claims"
-        if out.topic == changelog_of(self._settings.app_id, "alerts"):
+        if out.topic == changelog_of(self.settings.app_id, "alerts"):
             return "clock" if out.key == rows.CLOCK_KEY else "presets"
         return {
-            self._settings.rejected_topic: "rejected",
-            self._settings.rekeyed_topic: "forwarded",
-            self._settings.tallies_topic: "tallies",
-            self._settings.alerts_topic: "alerts",
-            changelog_of(self._settings.app_id, "journal"): "journal",
-            changelog_of(self._settings.app_id, "rates"): "blocks",
+            self.settings.rejected_topic: "rejected",
+            self.settings.rekeyed_topic: "forwarded",
+            self.settings.tallies_topic: "tallies",
+            self.settings.alerts_topic: "alerts",
+            changelog_of(self.settings.app_id, "journal"): "journal",
+            changelog_of(self.settings.app_id, "rates"): "blocks",
         }[out.topic]
 
 
 def watch(pipeline: Pipeline, file: Path) -> None:
     """Have a pipeline say when it gets to a moment."""
-    watched: Any = Watched(pipeline.outbox, pipeline.settings, file)
+    watched = Watched(pipeline.app, pipeline.settings, file)
     pipeline.outbox = pipeline.counting.outbox = pipeline.deciding.outbox = watched
 
     class Consumer(ChunkedConsumer):
