@@ -89,8 +89,9 @@ def end_at_once() -> None:
 def spare_the_collector() -> None:
     """Let Python look for reference cycles less often: counting makes objects by the thousand and no cycles.
 
-    Measured over a million events: 9.9 microseconds of CPU an event with Python's defaults, 7.8 with these.
+    Measured over three million events: with a first threshold of 50,000 the collector took 1.5 of 23 CPU-seconds, with
+    these 0.8; with Python's own an event took a quarter more. Cycles there are come from requests, and are small.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 50, 100)
+    gc.set_threshold(200_000, 20, 100)
