@@ -101,7 +101,8 @@ class JournalLog:
     def write(self, batch: Batch, state: SourceState, before_ms: int) -> Iterator[Record]:
         """Yield the records to write, in order, for a batch that is in effect already.
 
-        What has expired at `before_ms`, in epoch milliseconds, is not asked for any more.
+        What has expired at `before_ms`, in epoch milliseconds, is not asked for any more. It is no later than the
+        watermark before the batch: the batch may count in panes that its own time closes.
         """
         key, value = self._key(batch), encode(batch, self.source)
         yield key, value

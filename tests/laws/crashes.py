@@ -56,9 +56,12 @@ class Counter:
         self._put(pass_time(self.state, watermark_ms), crash)
 
     def _put(self, batch: Batch, crash: Crash) -> None:
+        # As a worker does, which knows no time that it has not published: by that of the batch itself, the record would
+        # go that holds what else is counted in its panes, and a recovery could not publish them again.
+        before_ms = self.state.watermark_ms or 0
         self.state.apply(batch)
-        self.state.jobs.tidy(self.state.watermark_ms)
-        self._write(batch, {"before": 0, "within": 1}.get(str(crash)))
+        self.state.jobs.tidy(before_ms)
+        self._write(batch, before_ms, {"before": 0, "within": 1}.get(str(crash)))
         if isinstance(crash, str):
             return self.recover()
         self.published += self._said(batch)[:crash]
@@ -67,8 +70,8 @@ class Counter:
     def _said(self, batch: Batch) -> list[PackedTally]:
         return [*tally_messages(self.partition, self.state, batch), time_message(self.partition, self.state)]
 
-    def _write(self, batch: Batch, most: int | None = None) -> None:
-        for key, value in islice(self.log.write(batch, self.state, self.state.watermark_ms or 0), most):
+    def _write(self, batch: Batch, before_ms: int, most: int | None = None) -> None:
+        for key, value in islice(self.log.write(batch, self.state, before_ms), most):
             if value is None:
                 self.journal.pop(key, None)
             else:
