@@ -102,7 +102,7 @@ class JournalLog:
         """Yield the records to write, in order, for a batch that is in effect already.
 
         What has expired at `before_ms`, in epoch milliseconds, is not asked for any more. It is no later than the
-        watermark before the batch: the batch may count in panes that its own time closes.
+        watermark at which any record of the batch was read: a batch may count in panes that its own time closes.
         """
         key, value = self._key(batch), encode(batch, self.source)
         yield key, value
