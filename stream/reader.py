@@ -161,7 +161,7 @@ class Reader:
     def _sort(self, messages: list[Message], fetched: "_Fetched") -> None:
         by_partition: dict[int, list[Message]] = defaultdict(list)
         ended: set[int] = set()
-        # Grouped and asked all at once: a loop of our own over records would cost as much as all of fetching them.
+        # Grouped and asked all at once, since every record there is passes here.
         for partition, batch in groupby(messages, Message.partition):
             held = list(batch)
             ended.discard(partition)

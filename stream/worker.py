@@ -90,7 +90,7 @@ def spare_the_collector() -> None:
     """Let Python look for reference cycles less often: counting makes objects by the thousand and no cycles.
 
     Measured over three million events: with a first threshold of 50,000 the collector took 1.5 of 23 CPU-seconds, with
-    these 0.8; with Python's own an event took a quarter more. Cycles there are come from requests, and are small.
+    these 0.8; with Python's own thresholds an event took a quarter more.
     """
     gc.collect()
     gc.freeze()
