@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from benchmarks.alerting.charts import save
 from benchmarks.alerting.contenders import WINDOWED, Contender, Shift
 from benchmarks.alerting.traffic import (
     HEALTHY,
@@ -158,7 +159,7 @@ def chart(found: Sequence[dict[str, object]], path: Path) -> None:
     axes.set_ylabel("mean delay / Lorden's bound")
     axes.set_title("How soon a worsening is noticed, at one false alarm a week")
     axes.legend()
-    figure.savefig(path)
+    save(figure, path)
 
 
 def main() -> None:

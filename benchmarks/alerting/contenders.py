@@ -28,38 +28,51 @@ def _sums(values: Table, panes: int) -> Table:
     return sums
 
 
-def _rate(jobs: Jobs, panes: int) -> Table:
+def rate(jobs: Jobs, panes: int) -> Table:
+    """`rate > x`, as in Prometheus."""
     return _sums(jobs.errors, panes) / np.maximum(1, _sums(jobs.total, panes))
+
+
+def held_panes(window: int) -> int:
+    """Return for how many panes in a row a rate must be above x: a fifth of the window."""
+    return max(1, window // 5)
 
 
 def rate_for(jobs: Jobs, window: int) -> Table:
     """`rate > x for y`, as in Prometheus: y is a fifth of the window."""
-    rate, held = _rate(jobs, window), max(1, window // 5)
-    lasting = rate.copy()
+    rates, held = rate(jobs, window), held_panes(window)
+    lasting = rates.copy()
     for back in range(1, held):
-        lasting[:, back:] = np.minimum(lasting[:, back:], rate[:, :-back])
+        lasting[:, back:] = np.minimum(lasting[:, back:], rates[:, :-back])
     return lasting
 
 
 def two_windows(jobs: Jobs, window: int) -> Table:
     """Both a long window and a twelfth of it, as in the SRE workbook."""
-    return np.minimum(_rate(jobs, window), _rate(jobs, max(1, window // 12)))
+    return np.minimum(rate(jobs, window), rate(jobs, max(1, window // 12)))
 
 
 def threshold(jobs: Jobs, window: int) -> Table:
     """presetwatch's `threshold`: the lower bound of Wilson's interval."""
     total = np.maximum(1, _sums(jobs.total, window))
-    rate = _sums(jobs.errors, window) / total
-    reach = Z * np.sqrt(rate * (1 - rate) / total + Z * Z / (4 * total * total))
-    bound: Table = (rate + Z * Z / (2 * total) - reach) / (1 + Z * Z / total)
+    mean = _sums(jobs.errors, window) / total
+    reach = Z * np.sqrt(mean * (1 - mean) / total + Z * Z / (4 * total * total))
+    bound: Table = (mean + Z * Z / (2 * total) - reach) / (1 + Z * Z / total)
     return bound
 
 
-WINDOWED = (
-    Contender("rate > x for y", rate_for),
-    Contender("two windows", two_windows),
-    Contender("threshold", threshold),
-)
+def burn_rate(jobs: Jobs, window: int) -> Table:
+    """presetwatch's `burn_rate`: that bound of a long window, and the plain rate of a twelfth of it."""
+    return np.minimum(threshold(jobs, window), rate(jobs, max(1, window // 12)))
+
+
+PLAIN_RATE = Contender("rate > x", rate)
+RATE_FOR = Contender("rate > x for y", rate_for)
+TWO_WINDOWS = Contender("two windows", two_windows)
+THRESHOLD = Contender("threshold", threshold)
+BURN_RATE = Contender("burn_rate", burn_rate)
+
+WINDOWED = (RATE_FOR, TWO_WINDOWS, THRESHOLD)
 
 
 class Shift:
