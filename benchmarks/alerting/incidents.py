@@ -7,7 +7,7 @@ Law: every contender is decided by the workers' own code, life cycle and all; se
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,8 +27,8 @@ from stream.domain.rules import Rule, RuleSet
 RESULTS = Path(__file__).parents[1] / "results"
 SEED = 7
 LEGEND = """\
-A cell says of how many presets the contender spoke, if not of all; how many minutes after the beginning, in the mean; and
-how many alerts it made of it until windows were empty again. - is none. The first spike and the first outage are none
+A cell says of how many presets a contender spoke, if not of all; how many minutes after the beginning, in the mean; and
+how many alerts it made of it until windows were empty again. - is none. The first spike, and the first outage, are none
 at all: what is told of them is chance."""
 
 
@@ -42,18 +42,20 @@ class Row(NamedTuple):
     """What there is to compare it with."""
 
 
-class Found(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Found:
     """All that was found."""
 
-    rules: Sequence[tuple[str, Rule]]
-    spikes: Sequence[Row]
-    outages: Sequence[Row]
-    stops: Sequence[Row]
+    rules: list[tuple[str, Rule]] = field(default_factory=list)
+    """Every contender, by how busy presets are."""
+    spikes: list[Row] = field(default_factory=list)
+    outages: list[Row] = field(default_factory=list)
+    stops: list[Row] = field(default_factory=list)
 
 
 def measure(loads: Iterable[Traffic]) -> Found:
     """Try everything."""
-    found = Found([], [], [], [])
+    found = Found()
     for traffic in loads:
         rules, random = tune(traffic), np.random.default_rng(SEED)
         found.rules.extend((traffic.name, rule) for rule in (*rules.rules, *silences.silences(traffic)))
@@ -80,12 +82,12 @@ def markdown(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def table(rows: Sequence[Row], case: str) -> str:
     """Return the figures in Markdown."""
     heads = ["jobs", case, *rows[0].known, *rows[0].outcomes]
-    cells = (
-        (row.traffic, row.case, *("" if each is None else shown(each) for each in row.known.values()))
-        + tuple(str(each) for each in row.outcomes.values())
-        for row in rows
-    )
-    return markdown(heads, cells)
+    return markdown(heads, (_cells(row) for row in rows))
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    known = ("" if number is None else shown(number) for number in row.known.values())
+    return (row.traffic, row.case, *known, *map(str, row.outcomes.values()))
 
 
 def rules_table(rules: Iterable[tuple[str, Rule]]) -> str:

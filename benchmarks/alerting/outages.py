@@ -3,21 +3,16 @@
 Law: webhooks go through the pure fold of both stages, so what is counted is what the alerts topic would get.
 """
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.events import Event, body
-from stream.domain.causes import Causes
-from stream.domain.episodes import count_flaps, episodes_of
-from stream.domain.replay import Replay, Replayed
+from benchmarks.alerting.simulated import START_MS, Ends, told
+from benchmarks.alerting.traffic import HEALTHY
+from stream.domain.episodes import count_flaps
 from stream.domain.rules import RuleSet
-from stream.policies import counting_policy, deciding_policy
-from stream.settings import Settings
 
-HEALTHY = 0.02
-START_MS = 1_767_603_600_000  # 2026-01-05T09:00:00Z
+PANE_MS = 10_000
 
 
 class Outage(NamedTuple):
@@ -38,25 +33,18 @@ SHARES = (0.5, 0.8, 0.95)
 """Of the jobs, those that fail."""
 
 
-def records(outage: Outage, share: float, random: np.random.Generator) -> Iterator[Replayed]:
-    """Yield the webhooks of all presets, in order."""
+def draw(outage: Outage, share: float, random: np.random.Generator) -> Ends:
+    """Return the jobs of all presets."""
     span_ms = round(outage.hours * 3_600_000)
     jobs = random.poisson(outage.jobs_per_minute * outage.hours * 60 * outage.presets)
     times = np.sort(random.integers(0, span_ms, jobs))
     fails = random.random(jobs) < np.where((times >= span_ms / 4) & (times < span_ms * 3 / 4), share, HEALTHY)
-    presets = random.integers(0, outage.presets, jobs)
-    columns = zip(times.tolist(), fails.tolist(), presets.tolist(), strict=True)
-    for number, (time, failed, preset) in enumerate(columns):
-        at_ms = START_MS + time
-        event = Event(f"job-{number}", f"preset-{preset}", failed, at_ms, at_ms / 1000)
-        yield Replayed(0, number, at_ms, None, body(event))
+    return Ends(times, fails, random.integers(0, outage.presets, jobs))
 
 
-def told(rules: RuleSet, outage: Outage, share: float, random: np.random.Generator) -> dict[str, tuple[float, float]]:
+def alerts(rules: RuleSet, outage: Outage, share: float, random: np.random.Generator) -> dict[str, tuple[float, float]]:
     """Return how often each rule fires for a preset, and how often soon after it resolved."""
-    settings, causes = Settings(_env_file=None), Causes(rules.reasons)
-    replay = Replay(counting_policy(settings, rules), deciding_policy(settings, rules, causes, 1), causes)
-    found = episodes_of(replay.run(records(outage, share, random)), START_MS)
+    found = told(rules, draw(outage, share, random).records(), PANE_MS, START_MS)
     by_rule = {rule.name: [one for one in found if one.rule == rule.name] for rule in rules.rules}
     return {
         name: (len(episodes) / outage.presets, count_flaps(episodes) / outage.presets)
@@ -71,7 +59,7 @@ def table(rules: RuleSet, seed: int = 5) -> str:
     lines = [f"| jobs | fail | {' | '.join(names)} |", f"|---|---:|{'---:|' * len(names)}"]
     for outage in OUTAGES:
         for share in SHARES:
-            counts = told(rules, outage, share, random).values()
+            counts = alerts(rules, outage, share, random).values()
             cells = [f"{episodes:.2g} ({flaps:.2g})" if episodes else "0" for episodes, flaps in counts]
             lines.append(f"| {outage.name} | {share:.0%} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"

@@ -84,7 +84,7 @@ class Outcome:
     def __str__(self) -> str:
         if self.delay_minutes is None or self.episodes is None:
             return "-"
-        share = "" if self.noticed == 1 else f"{self.noticed:.0%}: "
+        share = "" if self.noticed == 1 else f"{self.noticed:.{0 if self.noticed >= 0.01 else 1}%}: "
         return f"{share}{shown(self.delay_minutes)} m, {shown(self.episodes)}"
 
 

@@ -36,8 +36,8 @@ Keys = Mapping[str, Any]
 """A rule's keys, as in a rules file."""
 
 LOADS = (
-    # Panes of ten minutes would hide how soon a spike is noticed.
-    replace(TRAFFIC[0], pane_minutes=1.0, windows=(360, 720, 1440, 2880)),
+    # Panes of ten minutes would hide how soon a silence is noticed.
+    replace(TRAFFIC[0], pane_minutes=5.0, windows=(72, 144, 288, 576)),
     *TRAFFIC[1:],
 )
 PROMETHEUS: Keys = {"min_jobs": 1, "confidence": 0.0, "keep_firing_for": "0s", "on_no_data": "resolve"}
@@ -86,14 +86,14 @@ WINDOWED: Mapping[str, tuple[Contender, Callable[[float, int, Traffic], Keys]]] 
     "threshold": (THRESHOLD, threshold),
     "burn-rate": (BURN_RATE, burn_rate),
 }
-RUN_KEPT = "1h"
-"""For how long the default rules have a run of failures keep firing."""
+KEPT = "1h"
+"""For how long the default rules have a run of failures keep firing: the remedy for rules that flap."""
 
 
 def in_a_row(traffic: Traffic) -> int:
-    """Return how many failures in a row come by chance once a week or more seldom."""
-    jobs = WEEK * traffic.jobs_per_minute
-    return next(errors for errors in count(1) if jobs * (1 - HEALTHY) * HEALTHY**errors <= 1)
+    """Return how many failures in a row come by chance once a week or more seldom, if looked for once a pane."""
+    looks = WEEK * min(traffic.jobs_per_minute, 1 / traffic.pane_minutes)
+    return next(errors for errors in count(1) if looks * (1 - HEALTHY) * HEALTHY**errors <= 1)
 
 
 def windowed(traffic: Traffic, presets: int, random: np.random.Generator) -> Iterator[tuple[str, Keys]]:
@@ -124,8 +124,8 @@ def longest_minutes(rules: RuleSet) -> float:
 def tune(traffic: Traffic, presets: int = 60, seed: int = 5) -> RuleSet:
     """Return every contender that counts failures, tuned on so many healthy presets of a week each."""
     rules = dict(windowed(traffic, presets, np.random.default_rng(seed)))
-    rules["burn-rate-kept"] = {**rules["burn-rate"], "keep_firing_for": rules["burn-rate"]["pairs"][0]["long"]}
+    rules["burn-rate-kept"] = {**rules["burn-rate"], "keep_firing_for": KEPT}
     rules["shift"] = {"kind": "shift", "baseline": HEALTHY, "detect": 0.10, "false_alarms": "1 per 7d"}
     rules["consecutive"] = {"kind": "consecutive", "errors": in_a_row(traffic)}
-    rules["consecutive-kept"] = {**rules["consecutive"], "keep_firing_for": RUN_KEPT}
+    rules["consecutive-kept"] = {**rules["consecutive"], "keep_firing_for": KEPT}
     return RuleSet.model_validate({"rules": tuple({"name": name, **keys} for name, keys in rules.items())})
