@@ -21,6 +21,7 @@ from stream.domain.duration import format_duration
 from stream.domain.rules import ConsecutiveRule, Rule, RuleSet, SilenceRule, ThresholdRule
 from stream.domain.shift_rule import ShiftRule
 from stream.gateway.openapi import openapi as gateway_openapi
+from stream.rule_warnings import warn
 from stream.settings import Settings
 from stream.web.openapi import openapi as worker_openapi
 
@@ -36,6 +37,8 @@ def check_rules(
 ) -> None:
     """Check a rules file: a table of its rules, or every fault with its line.
 
+    What is sound but says less than was meant is a warning on stderr.
+
     For example:
       presetwatch rules check
       presetwatch rules check rules.toml
@@ -47,6 +50,8 @@ def check_rules(
     path = given.rules_path(settings, file)
     found = given.rules(settings, path)
     out().print(rules_table(found))
+    for warning in warn(path, found):
+        typer.echo(warning, err=True)
     write_line(f"{path}: version {found.version}, {counted(len(found.rules), 'rule')}, all sound.".encode())
 
 

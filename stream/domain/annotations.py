@@ -58,6 +58,11 @@ def render(template: str, values: Mapping[str, Value]) -> str:
     return _TOKEN.sub(filled, template)
 
 
+def names_in(template: str) -> set[str]:
+    """Return the names that a template uses."""
+    return {token[1] for token in _TOKEN.finditer(template) if token[1]}
+
+
 def _text(value: Value) -> str:
     if value is None:
         return "n/a"

@@ -57,7 +57,7 @@ def _budget(rule: BurnRateRule, window: Sum, sight: Sight, counted: Counted) -> 
     """Return what annotations may say of the budget; a period that is not known whole is taken to go on as it began."""
     start_ms = window_start(sight.at_ms, rule.period_ms)
     period = sum_counts(sight.counts_since(start_ms), counted)
-    known_ms = sight.at_ms - (start_ms if rule.period_ms <= FINE_MS else sight.first_hour_since(start_ms))
+    known_ms = sight.at_ms - (start_ms if rule.period_ms <= FINE_MS else sight.first_hour_since(start_ms, counted))
     allowed = (1 - rule.objective) * period.total * max(1.0, rule.period_ms / max(known_ms, sight.pane_ms))
     left = 1 - period.errors / allowed if allowed else 1.0
     burn_rate = window.errors / window.total / (1 - rule.objective) if window.total else 0.0

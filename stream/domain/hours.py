@@ -113,9 +113,10 @@ class Hours:
             if start in self.past:
                 yield sum_counts(self.past[start], counted)
 
-    def first_since(self, start_ms: int) -> int:
-        """Return the oldest hour with jobs that starts at an instant or later; the running one if there is none."""
-        return min((start for start in self.past if start_ms <= start < self.hour_ms), default=self.hour_ms)
+    def first_since(self, start_ms: int, counted: Counted) -> int:
+        """Return the oldest hour from an instant on with jobs that a rule looks at; the running one if there is none."""
+        starts = (start for start in self.past if start_ms <= start < self.hour_ms)
+        return min((start for start in starts if counted.of(self.past[start])), default=self.hour_ms)
 
     def expire(self, oldest_ms: int) -> list[int]:
         """Drop the hours that start before an instant, and name them."""

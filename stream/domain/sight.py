@@ -115,8 +115,8 @@ class Sight:
     """The newest job that counted, or the start of the watch; epoch milliseconds, -1 while there is neither."""
     hours_since: Callable[[int, Counted], Iterable[Sum]] = lambda start_ms, counted: ()
     """Jobs of each hour that has passed, from an instant on, as a rule counts them."""
-    first_hour_since: Callable[[int], int] = lambda start_ms: start_ms
-    """The oldest hour from an instant on in which there are known to be jobs."""
+    first_hour_since: Callable[[int, Counted], int] = lambda start_ms, counted: start_ms
+    """The oldest hour from an instant on in which there are known to be jobs that a rule looks at."""
     shifts: Mapping[str, Shift] = field(default_factory=dict)
     """By the rule's key."""
     recency_by_source: Mapping[str, Recency] = field(default_factory=dict)

@@ -144,3 +144,60 @@ def test_the_asyncapi_document_has_every_topic_with_the_type_of_its_key() -> Non
     ]
     for message in document["components"]["messages"].values():
         assert message["bindings"]["kafka"]["key"]["type"] == "string"
+
+
+SAID_IN_VAIN = """\
+[[rule]]
+name = "a"
+kind = "threshold"
+annotations = { summary = "{preset}: {reason}, {errors}" }
+
+[[rule]]
+name = "b"
+kind = "threshold"
+group_by = ["preset", "reason"]
+annotations = { summary = "{reason}" }
+
+[[rule.overrides]]
+presets = ["c"]
+[rule.overrides.annotations]
+summary = "{{reason}} {budget_left}"
+
+[[rule]]
+name = "d"
+kind = "silence"
+annotations = { summary = "{reason}" }
+
+[[rule]]
+name = "e"
+kind = "burn_rate"
+
+[[rule]]
+name = "f"
+kind = "shift"
+"""
+
+
+def test_a_name_that_a_rule_has_no_value_for_is_warned_of_with_file_and_line(tmp_path: Path) -> None:
+    file = tmp_path / "rules.toml"
+    file.write_text(SAID_IN_VAIN)
+    done = run("rules", "check", str(file))
+    assert (done.exit_code, done.stdout.splitlines()[-1].split(", ", 1)[1]) == (0, "5 rules, all sound.")
+    assert done.stderr.splitlines() == [
+        (
+            f"{file}:4: warning: annotations.summary of 'a' holds {{reason}}, which reads n/a: "
+            'add group_by = ["preset", "reason"], or leave it out'
+        ),
+        (
+            f"{file}:15: warning: annotations.summary of 'b' holds {{budget_left}}, which reads n/a: "
+            "only burn_rate rules know it, so leave it out"
+        ),
+        (
+            f"{file}:20: warning: annotations.summary of 'd' holds {{reason}}, which reads n/a: "
+            "only rules with group_by know it, and silence has no reason, so leave it out"
+        ),
+    ]
+
+
+def test_of_rules_that_say_what_they_know_there_is_no_warning() -> None:
+    assert run("rules", "check", str(default_rules_path())).stderr == ""

@@ -42,7 +42,7 @@ def sight(sums: Mapping[str, Sum], period: Sum = NOTHING, first_ms: int = 0) -> 
         counts_since,
         Recency(),
         NOW_MS,
-        first_hour_since=lambda start: max(start, first_ms),
+        first_hour_since=lambda start, counted: max(start, first_ms),
     )
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from stream.domain.hours import Hours
 from stream.domain.panes import HOUR_MS, pane_start
 from stream.domain.preset import Preset, Stamped
-from stream.domain.sight import EVERYTHING, Sum, sum_counts, window_start
+from stream.domain.sight import EVERYTHING, Counted, Sum, sum_counts, window_start
 from stream.domain.tally import Cell, Tally
 from stream.domain.windows import WindowKey
 
@@ -82,3 +82,11 @@ def test_an_hour_is_settled_at_the_first_tick_that_leaves_it_behind_and_forgets_
     assert hours.past == {0: {Cell("uri"): 2, Cell("uri", "timeout"): 2}}
     assert hours.expire(HOUR_MS) == [0]
     assert not hours.past
+
+
+def test_a_rule_knows_a_period_since_there_are_jobs_that_it_looks_at() -> None:
+    hours = new({}, Hours(past={HOUR_MS: {FINISHED: 9}, 3 * HOUR_MS: {Cell("recordingId"): 1}}), 5 * HOUR_MS)
+    recordings, others = (Counted(bool, frozenset({source})) for source in ("recordingId", "transcriptUri"))
+    assert hours.first_since(0, EVERYTHING) == HOUR_MS
+    assert hours.first_since(2 * HOUR_MS, EVERYTHING) == hours.first_since(0, recordings) == 3 * HOUR_MS
+    assert hours.first_since(0, others) == 5 * HOUR_MS

@@ -90,8 +90,9 @@ class Naive:
             hours = [counts_between(start, start + HOUR_MS) for start in hours_between(start_ms)]
             return [sum_counts(hour, counted) for hour in hours if hour]
 
-        def first_hour_since(start_ms: int) -> int:
-            known = (start for start in hours_between(start_ms) if counts_between(start, start + HOUR_MS))
+        def first_hour_since(start_ms: int, counted: Counted) -> int:
+            hours = hours_between(start_ms)
+            known = (start for start in hours if sum_counts(counts_between(start, start + HOUR_MS), counted).total)
             return next(known, pane_start(at_ms, HOUR_MS))
 
         known = merged(panes.values(), max(1, self.policy.rules.max_consecutive))
