@@ -147,7 +147,7 @@ def chart(found: Found) -> Figure:
         _alerts(lower, [row for row in found.outages if row.traffic == name][1:])
         upper.set_title(f"{name}: spikes noticed")
         lower.set_title(f"{name}: alerts of one outage")
-    axes[1][0].legend(fontsize=7)
+    figure.legend(*axes[1][0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
     return figure
 
 
@@ -166,6 +166,7 @@ def _alerts(axes: Axes, rows: Sequence[Row]) -> None:
         style = "--" if name.endswith("-kept") else "-"
         axes.plot([row.case for row in rows], counts, style, marker=".", color=_colour(rows, name), label=name)
     axes.set_yscale("log")
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.set_xlabel("of its jobs fail")
 
 

@@ -114,7 +114,7 @@ class Hours:
                 yield sum_counts(self.past[start], counted)
 
     def first_since(self, start_ms: int, counted: Counted) -> int:
-        """Return the oldest hour from an instant on with jobs that a rule looks at; the running one if there is none."""
+        """Return the oldest hour from an instant on with jobs that a rule looks at; the running one if none has any."""
         starts = (start for start in self.past if start_ms <= start < self.hour_ms)
         return min((start for start in starts if counted.of(self.past[start])), default=self.hour_ms)
 

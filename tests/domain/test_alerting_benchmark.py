@@ -8,7 +8,7 @@ import pytest
 from benchmarks.alerting import healthy
 from benchmarks.alerting.__main__ import SHIFT, bound, rows, table
 from benchmarks.alerting.healthy import LOADS, PANE_MS, Load, Panes, draw, false_alarms, gaps, runs, threshold_episodes
-from benchmarks.alerting.outages import START_MS
+from benchmarks.alerting.simulated import START_MS
 from benchmarks.alerting.traffic import TRAFFIC
 from benchmarks.events import Event, body
 from stream.domain.causes import Causes
