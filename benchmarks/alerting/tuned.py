@@ -28,7 +28,7 @@ from benchmarks.alerting.contenders import (
 )
 from benchmarks.alerting.simulated import MINUTE_MS
 from benchmarks.alerting.traffic import HEALTHY, INCIDENTS, TRAFFIC, Traffic, draw
-from stream.domain.duration import format_duration
+from stream.domain.duration import format_duration, parse_duration
 from stream.domain.rules import RuleSet
 from stream.domain.shift_rule import ShiftRule
 
@@ -124,7 +124,9 @@ def longest_minutes(rules: RuleSet) -> float:
 def tune(traffic: Traffic, presets: int = 60, seed: int = 5) -> RuleSet:
     """Return every contender that counts failures, tuned on so many healthy presets of a week each."""
     rules = dict(windowed(traffic, presets, np.random.default_rng(seed)))
-    rules["burn-rate-kept"] = {**rules["burn-rate"], "keep_firing_for": KEPT}
+    # While the long window holds an outage, the short one may at any time hold too few jobs to show it.
+    long = rules["burn-rate"]["pairs"][0]["long"]
+    rules["burn-rate-kept"] = {**rules["burn-rate"], "keep_firing_for": max(KEPT, long, key=parse_duration)}
     rules["shift"] = {"kind": "shift", "baseline": HEALTHY, "detect": 0.10, "false_alarms": "1 per 7d"}
     rules["consecutive"] = {"kind": "consecutive", "errors": in_a_row(traffic)}
     rules["consecutive-kept"] = {**rules["consecutive"], "keep_firing_for": KEPT}
