@@ -15,7 +15,7 @@ from stream.domain.alerting import Alert, Phase, Reading, Signal, Trigger, obser
 from stream.domain.clocks import Clocks
 from stream.domain.evidence import WHOLE_TOPIC, Change, describe, resolve_removed
 from stream.domain.hours import day_of
-from stream.domain.packing import PackedTally, unpack
+from stream.domain.packing import PackedTally, read_pane, unpack
 from stream.domain.panes import HOUR_MS, next_boundary, pane_start
 from stream.domain.preset import FORGET_AFTER_MS, Preset, Stamped
 from stream.domain.rule_base import BaseRule, alert_key
@@ -71,12 +71,14 @@ class Board:
             return
         preset = self.preset(message.preset)
         preset.catch_up(self.tick_ms)
-        for counts in message.panes:
-            if counts.start_ms < self.oldest_retained():
+        oldest_ms = self.oldest_retained()
+        for packed in message.panes:
+            pane = read_pane(packed)
+            if pane.start_ms < oldest_ms:
                 continue
-            stamped = Stamped(message.offset, unpack(counts))
-            if preset.take(counts.start_ms, source, stamped):
-                self._note(message.preset, preset, counts.start_ms)
+            stamped = Stamped(message.offset, unpack(pane, packed))
+            if preset.take(pane.start_ms, source, stamped):
+                self._note(message.preset, preset, pane.start_ms)
 
     def add(self, tallies: Mapping[PaneKey, Tally], kept: int) -> None:
         """Take in counts on top of those known; for a log in memory, of which nothing comes twice."""
