@@ -5,7 +5,7 @@ from collections import defaultdict
 
 from benchmarks.events import WINDOW_MS, Windows
 from benchmarks.topics import read
-from stream.domain.packing import read_tally, unpack
+from stream.domain.packing import read_pane, read_tally, unpack
 
 Pair = tuple[int, int]
 
@@ -27,11 +27,11 @@ def counts_of_presetwatch(bootstrap: str, topic: str) -> Windows:
         tally = read_tally(message.value())
         if tally is None or not tally.preset:
             continue
-        for packed in tally.panes:
-            seen = unpack(packed).seen
+        for pane in map(read_pane, tally.panes):
+            seen = unpack(pane).seen
             errors = sum(jobs for cell, jobs in seen.items() if cell.reason)
             said = tally.offset, (sum(seen.values()) - errors, errors)
-            key = tally.preset, packed.start_ms, tally.source_partition
+            key = tally.preset, pane.start_ms, tally.source_partition
             newest[key] = max(newest.get(key, said), said)
     return _summed({key: jobs for key, (_, jobs) in newest.items()})
 

@@ -126,10 +126,8 @@ class DecidingStage:
 
     def _merge(self, board: Board, value: bytes | None) -> None:
         message = read_tally(value)
-        if message is None:
+        if message is None or not board.merge(message):
             self.meters["foreign_tallies"] += 1
-        else:
-            board.merge(message)
 
     async def save(self, partition: int) -> None:
         """Write a partition's state if it has moved since it was last written."""

@@ -24,7 +24,7 @@ from stream.domain.panes import HOUR_MS
 from stream.domain.presets import Bounded
 from stream.domain.records import Run
 from stream.domain.sources import Batch, CountingPolicy, Forwarded, SourceState
-from stream.domain.tally import ALL_PRESETS, Tally
+from stream.domain.tally import ALL_PRESETS, Tally, merged
 from stream.domain.tallying import Counted, PaneKey, tally_up
 
 DECIDES_WITHIN_MS = HOUR_MS
@@ -63,11 +63,12 @@ def _tallied(sifted: Sifted, policy: CountingPolicy) -> Batch:
 
 def tally(counted: Counted, policy: CountingPolicy) -> dict[PaneKey, Tally]:
     """Return what is counted by preset and pane, and by pane for all presets."""
-    tallies: dict[PaneKey, Tally] = {}
-    tally_up(counted, tallies, policy.pane_ms, policy.errors_kept)
-    for (_, start), one in list(tallies.items()):
-        tallies.setdefault((ALL_PRESETS, start), Tally()).merge(one, policy.errors_kept)
-    return tallies
+    tallies, kept = tally_up(counted, policy.pane_ms, policy.errors_kept), policy.errors_kept
+    panes: dict[int, list[Tally]] = {}
+    for (_, start), one in tallies.items():
+        panes.setdefault(start, []).append(one)
+    topic = {(ALL_PRESETS, start): merged(parts, kept) for start, parts in panes.items()}
+    return tallies | topic
 
 
 def sift(state: SourceState, run: Run, causes: Causes) -> Sifted:

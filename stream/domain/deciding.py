@@ -10,18 +10,19 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heapreplace
 
+import msgspec
+
 from schemas.alert import AlertEvent
 from stream.domain.alerting import Alert, Phase, Reading, Signal, Trigger, observe
 from stream.domain.clocks import Clocks
 from stream.domain.evidence import WHOLE_TOPIC, Change, describe, resolve_removed
 from stream.domain.hours import day_of
-from stream.domain.packing import PackedTally, unpack
+from stream.domain.packing import PackedPane, PackedTally, read_panes, unpack
 from stream.domain.panes import HOUR_MS, next_boundary, pane_start
 from stream.domain.preset import FORGET_AFTER_MS, Preset, Stamped
 from stream.domain.rule_base import BaseRule, alert_key
 from stream.domain.rule_fields import FINE_MS
 from stream.domain.shift import advance
-from stream.domain.shift_rule import ShiftRule
 from stream.domain.sight import Sight, Sum
 from stream.domain.tally import ALL_PRESETS, Tally
 from stream.domain.tallying import PaneKey
@@ -60,8 +61,14 @@ class Board:
     def __post_init__(self) -> None:
         self.clocks = Clocks(self.policy.sources)
 
-    def merge(self, message: PackedTally) -> None:
-        """Take in one message; nothing is decided yet."""
+    def merge(self, message: PackedTally) -> bool:
+        """Take in one message; nothing is decided yet. Tell whether it could be read; if not, nothing of it counts."""
+        panes = read_panes(message)
+        if panes is not None:
+            self._merge(message, panes)
+        return panes is not None
+
+    def _merge(self, message: PackedTally, panes: list[tuple[PackedPane, msgspec.Raw]]) -> None:
         source = message.source_partition
         if message.watermark_ms is not None:
             self.clocks.pass_time(source, message.watermark_ms, message.waits_for)
@@ -71,12 +78,13 @@ class Board:
             return
         preset = self.preset(message.preset)
         preset.catch_up(self.tick_ms)
-        for counts in message.panes:
-            if counts.start_ms < self.oldest_retained():
+        oldest_ms = self.oldest_retained()
+        for pane, packed in panes:
+            if pane.start_ms < oldest_ms:
                 continue
-            stamped = Stamped(message.offset, unpack(counts))
-            if preset.take(counts.start_ms, source, stamped):
-                self._note(message.preset, preset, counts.start_ms)
+            stamped = Stamped(message.offset, unpack(pane, packed))
+            if preset.take(pane.start_ms, source, stamped):
+                self._note(message.preset, preset, pane.start_ms)
 
     def add(self, tallies: Mapping[PaneKey, Tally], kept: int) -> None:
         """Take in counts on top of those known; for a log in memory, of which nothing comes twice."""
@@ -206,14 +214,14 @@ class Board:
         counted_of, sums, hours = self.policy.counted_of, preset.windows.sums, preset.hours
 
         def sum_over(rule: BaseRule, length_ms: int) -> Sum:
-            key = WindowKey(length_ms, counted_of[rule.key])
-            return sums[key] if length_ms <= FINE_MS else hours.sum_over(key)
+            counted = counted_of[rule.key]
+            return sums[counted][length_ms] if length_ms <= FINE_MS else hours.sum_over(WindowKey(length_ms, counted))
 
         return sum_over
 
     def _fold(self, name: str, preset: Preset, sight: Sight) -> None:
-        for rule, _, counted in self.policy.watched_by(name) if sight.closed else ():
-            if isinstance(rule, ShiftRule) and sight.has_closed(rule.source_types):
+        for rule, counted in self.policy.shifting(name) if sight.closed else ():
+            if sight.has_closed(rule.source_types):
                 preset.shifts[rule.key] = advance(rule, preset.shifts.get(rule.key), sight, counted)
 
     def _observe(self, name: str, watched: Watched, signal: Signal, sight: Sight) -> Iterator[AlertEvent]:

@@ -96,7 +96,7 @@ class Hours:
 
     def sum_over(self, key: WindowKey) -> Sum:
         """Return the jobs of a window, those of the running hour included."""
-        errors, total = self.windows.sums.get(key, NOTHING)
+        errors, total = self.windows.sum_of(key.counted, key.length_ms)
         running = self.sums.get(key.counted, NOTHING)
         return Sum(errors + running.errors, total + running.total)
 

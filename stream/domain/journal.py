@@ -8,17 +8,19 @@ A record is one line of JSON (offsets, watermark, tallies), a newline, and the c
 names, then their notes.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
 import msgspec
 
 from stream.domain.dedupe import JOB_BYTES, joined, pack_jobs, unpack_jobs
-from stream.domain.packing import PackedPane, pack, unpack
+from stream.domain.packing import pack, read_pane, unpack
 from stream.domain.panes import HOUR_MS
 from stream.domain.sources import Batch, SourceState
 from stream.domain.tally import Tally
+from stream.domain.tally import merged as sum_of
+from stream.domain.tallying import PaneKey
 
 FORMAT: Final = 1
 """Of a journal record: raised when a release writes what the one before cannot read."""
@@ -33,7 +35,8 @@ class _Header(msgspec.Struct, frozen=True, omit_defaults=True):
     first: int
     last: int
     watermark_ms: int | None = None
-    tallies: dict[str, tuple[PackedPane, ...]] = {}
+    tallies: dict[str, tuple[msgspec.Raw, ...]] = {}
+    """By preset, each a `PackedPane`."""
     source: str = ""
     forwarded_to: dict[int, int] = {}
 
@@ -88,16 +91,21 @@ def decode(key: bytes, value: bytes) -> Batch | Corrupt:
     line, _, packed = value.partition(b"\n")
     try:
         header = msgspec.json.decode(line, type=_Header)
+        tallies = dict(_tallies(header))
     except msgspec.MsgspecError as error:
         return Corrupt(key, _other_format(line) or f"its header does not fit: {error}")
     if len(packed) % JOB_BYTES:
         return Corrupt(key, f"its {len(packed)} bytes of jobs are not a multiple of {JOB_BYTES}")
     batch = Batch(header.first, header.last, header.watermark_ms, jobs=unpack_jobs(packed))
-    batch.forwarded_to = header.forwarded_to
-    batch.tallies = {
-        (preset, counts.start_ms): unpack(counts) for preset, panes in header.tallies.items() for counts in panes
-    }
+    batch.forwarded_to, batch.tallies = header.forwarded_to, tallies
     return batch
+
+
+def _tallies(header: _Header) -> Iterator[tuple[PaneKey, Tally]]:
+    for preset, panes in header.tallies.items():
+        for packed in panes:
+            pane = read_pane(packed)
+            yield (preset, pane.start_ms), unpack(pane)
 
 
 def _other_format(line: bytes) -> str | None:
@@ -108,8 +116,8 @@ def _other_format(line: bytes) -> str | None:
     return None if found == FORMAT else f"it has format {found}, of another version of presetwatch; this reads {FORMAT}"
 
 
-def _by_preset(batch: Batch) -> dict[str, tuple[PackedPane, ...]]:
-    grouped: dict[str, list[PackedPane]] = {}
+def _by_preset(batch: Batch) -> dict[str, tuple[msgspec.Raw, ...]]:
+    grouped: dict[str, list[msgspec.Raw]] = {}
     for preset, start in sorted(batch.tallies):
         grouped.setdefault(preset, []).append(pack(start, batch.tallies[preset, start]))
     return {preset: tuple(panes) for preset, panes in grouped.items()}
@@ -145,10 +153,12 @@ def merged(batches: Sequence[Batch], kept: int) -> Batch:
     """Return one batch that does what some do that follow on each other."""
     whole = Batch(batches[0].first, batches[-1].last, batches[-1].watermark_ms)
     whole.jobs = joined(batch.jobs for batch in batches)
+    parts: dict[PaneKey, list[Tally]] = {}
     for batch in batches:
         whole.forwarded_to.update(batch.forwarded_to)
         for key, tally in batch.tallies.items():
-            whole.tallies.setdefault(key, Tally()).merge(tally, kept)
+            parts.setdefault(key, []).append(tally)
+    whole.tallies = {key: sum_of(tallies, kept) for key, tallies in parts.items()}
     return whole
 
 

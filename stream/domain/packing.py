@@ -1,41 +1,26 @@
 """Tallies as messages and back, the fast way.
 
+A pane's tally is written once, as JSON, and goes as it is into journal, message and table.
+
 Law: unpacking what was packed gives an equal tally, and equal tallies pack to equal bytes. The JSON is that of the
 public models in `schemas.tally`; a test holds the two against each other.
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 import msgspec
 
 from stream.domain.recency import Recency
 from stream.domain.tally import Cell, FailedJob, Tally
 
+CellCount = tuple[str, str, str, str, int]
+"""The fields of a cell, and how many jobs there are of it. Plain tuples are what msgspec reads fastest."""
 
-class CellCount(NamedTuple):
-    """How many jobs there are of a cell."""
+Ending = tuple[int, dict[str, tuple[int, ...]]]
+"""How the jobs of one source type have ended: when the last one finished, and the failures after it."""
 
-    source_type: str
-    reason: str
-    stage: str
-    root_stage: str
-    jobs: int
-
-
-class Ending(NamedTuple):
-    """How the jobs of one source type have ended."""
-
-    last_finished_ms: int
-    failures: dict[str, tuple[int, ...]]
-
-
-class Sample(NamedTuple):
-    """A failed job, without what an earlier version does not know of it."""
-
-    at_ms: int
-    job_id: str
-    reason: str
+Sample = tuple[int, str, str]
+"""A failed job: when, its id, and the reason."""
 
 
 class PackedPane(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -59,7 +44,8 @@ class PackedTally(msgspec.Struct, frozen=True, omit_defaults=True):
     offset: int
     watermark_ms: int | None = None
     preset: str | None = None
-    panes: tuple[PackedPane, ...] = ()
+    panes: tuple[msgspec.Raw, ...] = ()
+    """Each a `PackedPane`; see `read_pane`."""
     waits_for: dict[int, int] = {}
 
     def to_json(self) -> bytes:
@@ -68,6 +54,7 @@ class PackedTally(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 _tally_decoder = msgspec.json.Decoder(PackedTally)
+_pane_decoder = msgspec.json.Decoder(PackedPane)
 
 
 def read_tally(value: bytes | None) -> PackedTally | None:
@@ -78,16 +65,35 @@ def read_tally(value: bytes | None) -> PackedTally | None:
         return None
 
 
-def pack(start_ms: int, tally: Tally) -> PackedPane:
-    """Return the message form of one pane's tally."""
+def read_pane(packed: msgspec.Raw) -> PackedPane:
+    """Return what a pane's JSON says. Raises `msgspec.MsgspecError`."""
+    return _pane_decoder.decode(packed)
+
+
+def read_panes(message: PackedTally) -> list[tuple[PackedPane, msgspec.Raw]] | None:
+    """Return a message's panes, each with its JSON, or None if one of them is none."""
+    try:
+        return [(read_pane(packed), packed) for packed in message.panes]
+    except msgspec.MsgspecError:
+        return None
+
+
+def pack(start_ms: int, tally: Tally) -> msgspec.Raw:
+    """Return the JSON of one pane's tally, which the tally keeps: it is of no other pane."""
+    if tally.packed is None:
+        tally.packed = msgspec.Raw(msgspec.json.encode(_pane(start_ms, tally)))
+    return tally.packed
+
+
+def _pane(start_ms: int, tally: Tally) -> PackedPane:
     return PackedPane(
         start_ms,
         _pack_counts(tally.seen),
-        None if tally.decided == tally.seen else _pack_counts(tally.decided),
+        None if tally.decided is tally.seen or tally.decided == tally.seen else _pack_counts(tally.decided),
         tally.last_decided_ms,
         tally.recency.last_finished_ms,
         dict(sorted(tally.recency.failures.items())),
-        tuple([Sample(at_ms, job_id, reason) for at_ms, job_id, reason, _ in tally.samples]),
+        tuple([job[:3] for job in tally.samples]),
         # Nearly always there is one source type, of which there is nothing else to say.
         {name: _ending(one, tally.recency) for name, one in sorted(tally.recency_by_source.items())},
         tuple([job.source_type for job in tally.samples]),
@@ -95,31 +101,29 @@ def pack(start_ms: int, tally: Tally) -> PackedPane:
 
 
 def _ending(one: Recency, whole: Recency) -> Ending | None:
-    return None if one == whole else Ending(one.last_finished_ms, dict(sorted(one.failures.items())))
+    if one is whole or one == whole:
+        return None
+    return one.last_finished_ms, dict(sorted(one.failures.items()))
 
 
-def unpack(packed: PackedPane) -> Tally:
-    """Return the tally behind its message form."""
-    seen = _unpack_counts(packed.seen)
-    sources = packed.sample_sources or ("",) * len(packed.samples)
+def unpack(pane: PackedPane, packed: msgspec.Raw | None = None) -> Tally:
+    """Return the tally that a pane's JSON tells of; it keeps `packed`, where that is what was read."""
+    seen, whole = _unpack_counts(pane.seen), Recency(pane.last_finished_ms, pane.failures)
+    sources = pane.sample_sources or ("",) * len(pane.samples)
     return Tally(
         seen,
-        seen.copy() if packed.decided is None else _unpack_counts(packed.decided),
-        packed.last_decided_ms,
-        Recency(packed.last_finished_ms, packed.failures.copy()),
-        {name: _recency(ending, packed) for name, ending in packed.sources.items()},
-        tuple([FailedJob(*job, source) for job, source in zip(packed.samples, sources, strict=False)]),
+        seen.copy() if pane.decided is None else _unpack_counts(pane.decided),
+        pane.last_decided_ms,
+        whole,
+        {name: whole if ending is None else Recency(*ending) for name, ending in pane.sources.items()},
+        tuple([FailedJob(*job, source) for job, source in zip(pane.samples, sources, strict=False)]),
+        packed,
     )
 
 
-def _recency(ending: Ending | None, packed: PackedPane) -> Recency:
-    last_finished_ms, failures = (packed.last_finished_ms, packed.failures) if ending is None else ending
-    return Recency(last_finished_ms, failures.copy())
-
-
 def _pack_counts(counts: dict[Cell, int]) -> tuple[CellCount, ...]:
-    return tuple([CellCount(*cell, count) for cell, count in sorted(counts.items())])
+    return tuple([(*cell, count) for cell, count in sorted(counts.items())])
 
 
 def _unpack_counts(counts: Iterable[CellCount]) -> dict[Cell, int]:
-    return {Cell(*cell): count for *cell, count in counts}
+    return {Cell(source, reason, stage, root): jobs for source, reason, stage, root, jobs in counts}

@@ -49,8 +49,11 @@ class Recency:
 
 
 def total(parts: Iterable[Recency], kept: int) -> Recency:
-    """Return what is known from several places."""
+    """Return what is known from several places; of one alone, itself."""
+    known = list(parts)
+    if len(known) == 1:
+        return known[0]
     whole = Recency()
-    for part in parts:
+    for part in known:
         whole.merge(part, kept)
     return whole

@@ -18,7 +18,7 @@ from stream.domain.alerting import Alert
 from stream.domain.clocks import Clocks, Waiting
 from stream.domain.deciding import Board
 from stream.domain.hours import DAY_MS
-from stream.domain.packing import PackedPane, pack, unpack
+from stream.domain.packing import pack, read_pane, unpack
 from stream.domain.panes import HOUR_MS
 from stream.domain.preset import Preset, Stamped
 from stream.domain.recency import Recency
@@ -41,7 +41,8 @@ class StampedPane(msgspec.Struct, frozen=True):
 
     source: int
     offset: int
-    counts: PackedPane
+    counts: msgspec.Raw
+    """A `PackedPane`."""
 
 
 class BlockRow(msgspec.Struct, frozen=True):
@@ -221,6 +222,7 @@ def _restore_day(board: Board, name: str, row: DayRow) -> None:
 
 def _restore_block(board: Board, name: str, row: BlockRow) -> None:
     preset = board.preset(name)
-    for pane in row.panes:
-        preset.take(pane.counts.start_ms, pane.source, Stamped(pane.offset, unpack(pane.counts)))
-        board.newest_pane_ms = max(board.newest_pane_ms, pane.counts.start_ms)
+    for source, offset, packed in ((pane.source, pane.offset, pane.counts) for pane in row.panes):
+        pane = read_pane(packed)
+        preset.take(pane.start_ms, source, Stamped(offset, unpack(pane, packed)))
+        board.newest_pane_ms = max(board.newest_pane_ms, pane.start_ms)

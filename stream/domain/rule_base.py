@@ -101,7 +101,7 @@ class BaseRule(Frozen):
         """The one reason that this rule is about, "" if it is about a preset as a whole."""
         return ""
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Under what the alert of a preset is kept: the name, and the group where there is an alert for each."""
         return alert_key(self.name, self.group)

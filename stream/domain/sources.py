@@ -14,7 +14,7 @@ from stream.domain.columns import Parked
 from stream.domain.dedupe import Jobs, RememberedJobs, no_jobs
 from stream.domain.homes import Home
 from stream.domain.panes import HOUR_MS, pane_start
-from stream.domain.tally import Tally
+from stream.domain.tally import Tally, merged
 from stream.domain.tallying import PaneKey
 
 
@@ -92,7 +92,8 @@ class SourceState:
         if start not in self.panes:
             self.panes[start] = {}
             heappush(self.starts, start)
-        self.panes[start].setdefault(preset, Tally()).merge(delta, self.policy.errors_kept)
+        pane = self.panes[start]
+        pane[preset] = merged((pane[preset], delta), self.policy.errors_kept) if preset in pane else delta
         self.newest_pane[preset] = max(start, self.newest_pane.get(preset, start))
 
     def _expire_panes(self) -> None:

@@ -3,7 +3,6 @@
 Law: the tallies are those of seeing and deciding the jobs one by one, in any order.
 """
 
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.domain.columns import Kind, Rows, Times
-from stream.domain.tally import SAMPLES_KEPT, Cell, FailedJob, Tally, newest
+from stream.domain.recency import total
+from stream.domain.tally import SAMPLES_KEPT, FailedJob, Tally, newest
 
 PaneKey = tuple[str, int]
 
@@ -30,6 +30,10 @@ class Counted:
     """When rules may use each, in epoch milliseconds."""
     decides: NDArray[np.bool_]
     """Whether they may at all."""
+
+    def is_on_time(self) -> bool:
+        """Tell whether rules may use all of them at their own time."""
+        return bool(self.decides.all() and (self.decided_ms == self.at_ms).all())
 
 
 def joined(parts: Sequence[Counted]) -> Counted:
@@ -61,76 +65,98 @@ def newest_panes(counted: Counted, pane_ms: int) -> dict[str, int]:
     return found
 
 
-def tally_up(counted: Counted, tallies: dict[PaneKey, Tally], pane_ms: int, kept: int) -> None:
-    """Tally jobs by preset and pane; `kept` is how many failures are remembered of each reason."""
-    groups, sizes = np.unique(_groups(counted, counted.at_ms, pane_ms), return_counts=True)
+def tally_up(counted: Counted, pane_ms: int, kept: int) -> dict[PaneKey, Tally]:
+    """Return the tallies of jobs by preset and pane; `kept` is how many failures are remembered of each reason."""
+    tallies: dict[PaneKey, Tally] = {}
+    for pane, jobs in _decided(counted, pane_ms):
+        _decide(_tally_of(pane, jobs.kind, tallies), jobs, kept)
+    if counted.is_on_time():
+        for tally in tallies.values():
+            tally.seen = tally.decided
+    else:
+        _see(counted, tallies, pane_ms)
+    for tally in tallies.values():
+        tally.recency = total(tally.recency_by_source.values(), kept)
+    return tallies
+
+
+def _tally_of(start_ms: int, kind: Kind, tallies: dict[PaneKey, Tally]) -> Tally:
+    key = (kind.preset, start_ms)
+    if key not in tallies:
+        tallies[key] = Tally()
+    return tallies[key]
+
+
+def _see(counted: Counted, tallies: dict[PaneKey, Tally], pane_ms: int) -> None:
+    panes = counted.at_ms // pane_ms * len(counted.kinds)
+    groups, sizes = np.unique(panes + counted.codes, return_counts=True)
     for group, size in zip(groups.tolist(), sizes.tolist(), strict=True):
-        tally, kind = _tally_of(group, counted, tallies, pane_ms)
-        tally.seen[kind.cell] = tally.seen.get(kind.cell, 0) + size
-    for group, jobs in _decided(counted, pane_ms):
-        _decide(*_tally_of(group, counted, tallies, pane_ms), jobs, kept)
-
-
-def _groups(counted: Counted, times: Times, pane_ms: int) -> Times:
-    """Give jobs numbers by which they are grouped: one for each kind in each pane of a time."""
-    return times // pane_ms * len(counted.kinds) + counted.codes
-
-
-def _tally_of(group: int, counted: Counted, tallies: dict[PaneKey, Tally], pane_ms: int) -> tuple[Tally, Kind]:
-    pane, code = divmod(group, len(counted.kinds))
-    kind = counted.kinds[code]
-    return tallies.setdefault((kind.preset, pane * pane_ms), Tally()), kind
+        pane, code = divmod(group, len(counted.kinds))
+        kind = counted.kinds[code]
+        seen = _tally_of(pane * pane_ms, kind, tallies).seen
+        seen[kind.cell] = seen.get(kind.cell, 0) + size
 
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """Jobs that rules may use, by when they ended: the part from `first` to `end` of sorted columns."""
+    """Jobs of one kind that rules may use from one pane on: a part of columns, by when they ended."""
 
     counted: Counted
+    kind: Kind
     order: Rows
-    at_ms: list[int]
-    first: int
-    end: int
+    at_ms: Times
+    newest_ms: int
     decided_ms: int
     """When the last of them was decided."""
 
     def newest(self, most: int) -> list[int]:
         """Return the times of the newest jobs, ascending."""
-        return self.at_ms[max(self.first, self.end - most) : self.end]
+        newest: list[int] = self.at_ms[-most:].tolist()
+        return newest
 
-    def evidence(self, cell: Cell) -> Iterator[FailedJob]:
+    def evidence(self) -> Iterator[FailedJob]:
         """Yield all jobs that may be among the newest few, whichever way ties are broken."""
-        oldest_ms = self.newest(SAMPLES_KEPT)[0]
-        for at in range(bisect_left(self.at_ms, oldest_ms, self.first, self.end), self.end):
-            job_id = self.counted.job_ids[self.counted.rows[self.order[at]]]
-            yield FailedJob(self.at_ms[at], job_id, cell.reason, cell.source_type)
+        oldest = np.searchsorted(self.at_ms, self.newest(SAMPLES_KEPT)[0])
+        reason, source_type = self.kind.cell.reason, self.kind.cell.source_type
+        for at_ms, row in zip(self.at_ms[oldest:].tolist(), self.order[oldest:].tolist(), strict=True):
+            yield FailedJob(at_ms, self.counted.job_ids[self.counted.rows[row]], reason, source_type)
 
 
 def _decided(counted: Counted, pane_ms: int) -> Iterator[tuple[int, _Group]]:
-    """Yield groups of jobs by the pane they are decided in."""
+    """Yield groups of jobs by the start of the pane they are decided in."""
     decides = np.flatnonzero(counted.decides)
     if not len(decides):
         return
-    groups = _groups(counted, counted.decided_ms, pane_ms)[decides]
-    by_group = np.lexsort((counted.at_ms[decides], groups))
+    panes, kinds = counted.decided_ms[decides] // pane_ms, len(counted.kinds)
+    groups = panes * kinds + counted.codes[decides]
+    by_group = _sorted(groups, counted.at_ms[decides])
     order, groups = decides[by_group], groups[by_group]
     firsts = np.concatenate(([0], np.flatnonzero(np.diff(groups)) + 1))
-    latest = np.maximum.reduceat(counted.decided_ms[order], firsts).tolist()
-    at_ms, ends = counted.at_ms[order].tolist(), [*firsts[1:].tolist(), len(order)]
-    for group, first, end, decided_ms in zip(groups[firsts].tolist(), firsts.tolist(), ends, latest, strict=True):
-        yield group, _Group(counted, order, at_ms, first, end, decided_ms)
+    ends, at_ms = np.append(firsts[1:], len(order)), counted.at_ms[order]
+    newest, latest = at_ms[ends - 1], np.maximum.reduceat(counted.decided_ms[order], firsts)
+    columns = (groups[firsts], firsts, ends, newest, latest)
+    for group, first, end, newest_ms, latest_ms in zip(*(column.tolist() for column in columns), strict=True):
+        pane, code = divmod(group, kinds)
+        part = slice(first, end)
+        yield pane * pane_ms, _Group(counted, counted.kinds[code], order[part], at_ms[part], newest_ms, latest_ms)
 
 
-def _decide(tally: Tally, kind: Kind, jobs: _Group, kept: int) -> None:
-    tally.decided[kind.cell] = tally.decided.get(kind.cell, 0) + jobs.end - jobs.first
+def _sorted(groups: Times, at_ms: Times) -> Rows:
+    """Return the order by group, and by time within each."""
+    near = groups - groups.min()
+    # numpy sorts numbers of 16 bits by radix, and times that are nearly in order already in no time.
+    narrow = near.astype(np.uint16) if near.max() < 2**16 else near
+    by_time = np.argsort(at_ms, kind="stable")
+    order: Rows = by_time[np.argsort(narrow[by_time], kind="stable")]
+    return order
+
+
+def _decide(tally: Tally, jobs: _Group, kept: int) -> None:
+    cell = jobs.kind.cell
+    tally.decided[cell] = tally.decided.get(cell, 0) + len(jobs.order)
     tally.last_decided_ms = max(tally.last_decided_ms, jobs.decided_ms)
-    cell, of_source = kind.cell, tally.recency_of(kind.cell.source_type)
     if not cell.reason:
-        ended_ms = jobs.at_ms[jobs.end - 1]
-        tally.recency.finish(ended_ms)
-        of_source.finish(ended_ms)
+        tally.recency_of(cell.source_type).finish(jobs.newest_ms)
         return
-    times = jobs.newest(kept)
-    tally.recency.fail(cell.reason, times, kept)
-    of_source.fail(cell.reason, times, kept)
-    tally.samples = newest((*tally.samples, *jobs.evidence(cell)))
+    tally.recency_of(cell.source_type).fail(cell.reason, jobs.newest(kept), kept)
+    tally.samples = newest((*tally.samples, *jobs.evidence()))

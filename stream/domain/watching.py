@@ -13,6 +13,7 @@ from stream.domain.conditions import CONDITIONS
 from stream.domain.panes import HOUR_MS, pane_start
 from stream.domain.rule_fields import FINE_MS
 from stream.domain.rules import Rule, RuleSet, SilenceRule
+from stream.domain.shift_rule import ShiftRule
 from stream.domain.sight import Condition, Counted
 from stream.domain.tally import ALL_PRESETS
 from stream.domain.windows import WindowKey
@@ -53,6 +54,7 @@ class DecidingPolicy:
         # Presets are bounded, and the cache more so.
         object.__setattr__(self, "watched_by", lru_cache(maxsize=4096)(self.watched_by))
         object.__setattr__(self, "silences_for", lru_cache(maxsize=4096)(self.silences_for))
+        object.__setattr__(self, "shifting", lru_cache(maxsize=4096)(self.shifting))
         object.__setattr__(self, "inhibiting", lru_cache(maxsize=4096)(self.inhibiting))
         object.__setattr__(self, "_counted", lru_cache(maxsize=1024)(self._counted))
         rules = (each for rule in self.rules.rules for each in self._grouped(rule))
@@ -83,6 +85,11 @@ class DecidingPolicy:
         """Return the rules that watch a preset, in that order, with all that evaluating them takes."""
         rules = self.rules_for(preset)
         return tuple(Watched(rule, CONDITIONS[type(rule)], self.counted_by(rule)) for rule in rules)
+
+    def shifting(self, preset: str) -> tuple[tuple[ShiftRule, Counted], ...]:
+        """Return the rules that look for a change of a preset, with what they count."""
+        watched = self.watched_by(preset)
+        return tuple((rule, counted) for rule, _, counted in watched if isinstance(rule, ShiftRule))
 
     def inhibiting(self, preset: str) -> tuple[Rule, ...]:
         """Return the rules that watch a preset and inhibit others."""

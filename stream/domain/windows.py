@@ -25,7 +25,8 @@ class Windows:
 
     keys: tuple[WindowKey, ...] = ()
     filters: tuple[Counted, ...] = ()
-    sums: dict[WindowKey, Sum] = field(default_factory=dict)
+    sums: dict[Counted, dict[int, Sum]] = field(default_factory=dict)
+    """The jobs of each window, by what is counted and its length in milliseconds."""
     closed: dict[int, dict[Counted, Sum]] = field(default_factory=dict)
     """By start, the panes that have closed and hold jobs, as each filter counts them."""
 
@@ -33,16 +34,15 @@ class Windows:
         """Begin with the panes that had closed before a tick."""
         self.keys = tuple(keys)
         self.filters = tuple(dict.fromkeys(key.counted for key in self.keys))
-        self.sums = dict.fromkeys(self.keys, NOTHING)
+        self.sums = {counted: {} for counted in self.filters}
         self.closed = {}
-        if at_ms is None:
-            return
+        before_ms = 0 if at_ms is None else at_ms
         for start, counts in panes.items():
-            if start < at_ms and counts:
+            if start < before_ms and counts:
                 self._sum(start, counts)
-        for key in self.keys:
-            inside = [pane[key.counted] for start, pane in self.closed.items() if start >= at_ms - key.length_ms]
-            self.sums[key] = Sum(sum(pane.errors for pane in inside), sum(pane.total for pane in inside))
+        for length_ms, counted in self.keys:
+            inside = [pane[counted] for start, pane in self.closed.items() if start >= before_ms - length_ms]
+            self.sums[counted][length_ms] = Sum(sum(pane.errors for pane in inside), sum(pane.total for pane in inside))
 
     def _sum(self, start_ms: int, counts: Counts) -> None:
         self.closed[start_ms] = {counted: sum_counts(counts, counted) for counted in self.filters}
@@ -52,14 +52,19 @@ class Windows:
         if counts:
             self._sum(start_ms, counts)
         entering = self.closed.get(start_ms)
-        for key in self.keys:
-            leaving = self.closed.get(start_ms - key.length_ms)
-            if entering or leaving:
-                self.sums[key] = _moved(self.sums[key], key.counted, entering, leaving)
+        for counted, sums in self.sums.items():
+            for length_ms, held in sums.items():
+                leaving = self.closed.get(start_ms - length_ms)
+                if entering or leaving:
+                    sums[length_ms] = _moved(held, counted, entering, leaving)
+
+    def sum_of(self, counted: Counted, length_ms: int) -> Sum:
+        """Return the jobs of a window, none if it is not one of these."""
+        return self.sums.get(counted, {}).get(length_ms, NOTHING)
 
     def is_empty(self) -> bool:
         """Tell whether no window holds a job."""
-        return not any(held.total for held in self.sums.values())
+        return not any(held.total for sums in self.sums.values() for held in sums.values())
 
     def expire(self, start_ms: int) -> None:
         """Forget a pane that no window reaches back to any more."""
@@ -71,7 +76,9 @@ def _moved(
 ) -> Sum:
     errors, total = held
     if entering:
-        errors, total = errors + entering[counted].errors, total + entering[counted].total
+        more_errors, more = entering[counted]
+        errors, total = errors + more_errors, total + more
     if leaving:
-        errors, total = errors - leaving[counted].errors, total - leaving[counted].total
+        less_errors, less = leaving[counted]
+        errors, total = errors - less_errors, total - less
     return Sum(errors, total)

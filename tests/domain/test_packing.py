@@ -5,7 +5,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.domain.packing import PackedTally, pack, read_tally, unpack
+from stream.domain.packing import PackedTally, pack, read_pane, read_tally, unpack
 from stream.domain.tally import Tally, merged
 from tests.domain.drawn_tallies import CELLS, JOBS, KEPT, TALLIES, Job, tally_of
 
@@ -28,7 +28,8 @@ def message(value: bytes) -> PackedTally:
 @given(TALLIES)
 def test_what_was_packed_comes_back_equal(tally: Tally) -> None:
     [pane] = message(packed(tally)).panes
-    assert (pane.start_ms, unpack(pane)) == (START_MS, tally)
+    read = read_pane(pane)
+    assert (read.start_ms, unpack(read)) == (START_MS, tally)
 
 
 @given(TALLIES, TALLIES)
@@ -46,18 +47,27 @@ def test_how_a_tally_came_about_does_not_show_in_its_bytes(parts: list[list[Job]
 
 @given(TALLIES)
 def test_packing_a_tally_once_more_after_unpacking_gives_the_same_bytes(tally: Tally) -> None:
-    assert packed(unpack(pack(START_MS, tally))) == packed(tally)
+    assert packed(unpack(read_pane(pack(START_MS, tally)))) == packed(tally)
 
 
 @given(JOBS)
 def test_jobs_that_came_in_time_are_not_written_twice(jobs: list[Job]) -> None:
-    assert pack(START_MS, tally_of(job._replace(decided_ms=job.at_ms) for job in jobs)).decided is None
+    tally = tally_of(job._replace(decided_ms=job.at_ms) for job in jobs)
+    assert read_pane(pack(START_MS, tally)).decided is None
 
 
 @given(TALLIES)
 def test_a_job_seen_after_unpacking_is_not_decided_by_that(tally: Tally) -> None:
-    counts = pack(START_MS, tally)
-    taken = unpack(counts)
+    pane = read_pane(pack(START_MS, tally))
+    taken = unpack(pane)
     taken.see(CELLS[0])
     assert taken.decided == tally.decided
-    assert unpack(counts) == tally
+    assert unpack(pane) == tally
+
+
+@given(TALLIES, TALLIES)
+def test_what_changes_after_packing_is_packed_anew(tally: Tally, other: Tally) -> None:
+    pack(START_MS, tally)
+    tally.merge(other, KEPT)
+    tally.see(CELLS[0])
+    assert unpack(read_pane(pack(START_MS, tally))) == tally

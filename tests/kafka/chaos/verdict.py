@@ -10,7 +10,7 @@ from schemas.alert import AlertEvent
 from schemas.times import read_time
 from stream.domain.causes import Causes
 from stream.domain.counting import count
-from stream.domain.packing import read_tally, unpack
+from stream.domain.packing import read_pane, read_tally, unpack
 from stream.domain.records import Run
 from stream.domain.replay import Replay, Replayed
 from stream.policies import counting_policy, deciding_policy
@@ -83,11 +83,11 @@ async def _panes(deployment: Deployment) -> Panes:
     newest: dict[tuple[str, int, int], tuple[int, tuple[int, int]]] = {}
     for record in await deployment.read(deployment.settings.tallies_topic):
         message = read_tally(record.value)
-        for packed in message.panes if message is not None else ():
+        for pane in map(read_pane, message.panes) if message is not None else ():
             assert message is not None
-            seen = unpack(packed).seen
+            seen = unpack(pane).seen
             jobs = sum(jobs for cell, jobs in seen.items() if cell.reason), sum(seen.values())
-            key = message.preset or "", packed.start_ms, message.source_partition
+            key = message.preset or "", pane.start_ms, message.source_partition
             newest[key] = max(newest.get(key, (-1, jobs)), (message.offset, jobs))
     panes: dict[tuple[str, int], Counter[str]] = {}
     for (preset, start, _), (_, (errors, total)) in newest.items():
