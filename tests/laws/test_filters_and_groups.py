@@ -3,7 +3,7 @@
 Each is held against the same log, or a log without what is left out, under rules without the filter or the group.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,9 +11,15 @@ import pytest
 from hypothesis import given
 
 from schemas.alert import AlertEvent
+from stream.domain.causes import Causes
+from stream.domain.panes import HOUR_MS
 from stream.domain.reasons import DEFAULT_RULES
+from stream.domain.replay import Replay, Replayed
 from stream.domain.rules import RuleSet, SilenceRule
+from stream.policies import counting_policy, deciding_policy
+from stream.settings import Settings
 from tests.laws.logs import IN_TIME_GAP, PANE_MS, SOON, SOURCES, Story, folded, rule_sets, stories, write
+from tests.webhooks import T0_MS, TIMEOUT, body
 
 LIVELY = RuleSet.model_validate(
     {
@@ -81,6 +87,33 @@ def one_group(event: AlertEvent) -> AlertEvent:
     """Return what a rule for one reason says as a group of a rule says it."""
     rule, _, reason = event.rule.partition(".")
     return event.model_copy(update={"rule": rule, "group": {"reason": reason}})
+
+
+def recordings_of_late(days: int, hourly_others: int) -> Iterator[Replayed]:
+    """Yield the jobs of three weeks: recordings of the last days only, of which at the end many fail, and others."""
+    for hour in range(21 * 24):
+        recordings = 10 if hour >= (21 - days) * 24 else 0
+        sources = ["recordingId"] * recordings + ["uri"] * hourly_others
+        for number, source in enumerate(sources):
+            failed = source == "recordingId" and number < (4 if hour >= 21 * 24 - 3 else hour % 10 == 0)
+            at_ms = T0_MS + hour * HOUR_MS + number * 60_000
+            value = body(f"{source}-{hour}-{number}", "a", at_ms, TIMEOUT if failed else None, source)
+            yield Replayed(0, hour * 100 + number, at_ms, None, value)
+
+
+def test_what_is_left_of_a_budget_is_told_as_if_other_jobs_had_never_been() -> None:
+    pair = {"long": "6h", "short": "1h", "budget": 0.02}
+    rule = {"kind": "burn_rate", "objective": 0.95, "source_types": ("recordingId",), "pairs": (pair,)}
+    rules = RuleSet.model_validate({"rules": ({"name": "a", **rule},)})
+    settings, causes = Settings(_env_file=None, pane=HOUR_MS), Causes()
+
+    def told(hourly_others: int) -> list[AlertEvent]:
+        replay = Replay(counting_policy(settings, rules), deciding_policy(settings, rules, causes, 1), causes)
+        return list(replay.run(recordings_of_late(2, hourly_others)))
+
+    assert told(2) == told(0)
+    # Ten jobs an hour for 28 days may fail 336 times, and 17 have.
+    assert "94.9% of the budget is left" in told(2)[0].annotations["summary"]
 
 
 @given(stories(IN_TIME_GAP, most=20), rule_sets())
