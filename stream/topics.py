@@ -128,8 +128,8 @@ async def _leak(admin: AIOKafkaAdminClient, settings: Settings, found: Mapping[s
         policy, mend = config.get("cleanup.policy", ""), mending(settings, topic, {"cleanup.policy": "compact"})
         if limits := limits_of(config):
             return Unfit(
-                f"Topic {topic} would lose state, with cleanup.policy={policy} and {limits}: set it with `{mend}`; what "
-                "it has dropped already comes back only under a new PRESETWATCH_APP_ID, which rebuilds all state."
+                f"Topic {topic} would lose state, with cleanup.policy={policy} and {limits}: set it with `{mend}`; "
+                "what it has dropped already comes back only under a new PRESETWATCH_APP_ID, which rebuilds all state."
             )
         if "compact" not in policy:
             tell(f"Topic {topic} grows without end, with cleanup.policy={policy}: set it with `{mend}`.")

@@ -138,8 +138,12 @@ async def reading(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
 
 async def sizes_of_topics(admin: AIOKafkaAdminClient) -> dict[str, int]:
     """Return how many partitions each topic has."""
-    described = await admin.describe_topics()
-    return {topic["topic"]: len(topic["partitions"]) for topic in described if not topic["error_code"]}
+    return {topic["topic"]: len(topic["partitions"]) for topic in await topics_of(admin)}
+
+
+async def topics_of(admin: AIOKafkaAdminClient) -> list[dict[str, Any]]:
+    """Return every topic, with its `partitions` and their `replicas`."""
+    return [topic for topic in await admin.describe_topics() if not topic["error_code"]]
 
 
 async def committed_by(admin: AIOKafkaAdminClient, group: str) -> dict[TopicPartition, OffsetAndMetadata]:
