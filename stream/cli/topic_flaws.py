@@ -26,7 +26,7 @@ from stream.topics import (
 POLICY, KEPT_MS, KEPT_BYTES, IN_SYNC = "cleanup.policy", "retention.ms", "retention.bytes", "min.insync.replicas"
 
 ENOUGH_BYTES = 1_000_000
-"""About what brokers take by default. No webhook comes near it, and records of a journal are merged up to half of it."""
+"""About what brokers take by default. No webhook comes near it, and a journal's records are merged up to half of it."""
 
 _KEPT_FOR_EVER = {POLICY: KEPT_FOR_EVER[POLICY], KEPT_MS: KEPT_FOR_EVER[KEPT_MS]}
 _KEPT_A_WEEK = {POLICY: KEPT_A_WEEK[POLICY], KEPT_MS: KEPT_A_WEEK[KEPT_MS]}
