@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -19,6 +20,7 @@ OK, WARN, FAIL = State.OK, State.WARN, State.FAIL
 SETTINGS = Settings(_env_file=None, kafka_bootstrap="broker:9092")
 EVENTS, REJECTED, ALERTS = SETTINGS.events_topic, SETTINGS.rejected_topic, SETTINGS.alerts_topic
 TALLIES, REKEYED, JOURNAL = SETTINGS.tallies_topic, SETTINGS.rekeyed_topic, "presetwatch-journal-changelog"
+PAGE = (Path(__file__).parents[2] / "docs" / "kafka-security.md").read_text()
 RULES = load('[[rule]]\nname = "a"\nkind = "threshold"\nwindow = "3d"\n', "rules.toml", 10_000)
 KAFKAS_OWN: Config = {
     "cleanup.policy": "delete",
@@ -53,6 +55,34 @@ def test_topics_as_presetwatch_makes_them_are_as_they_should_be() -> None:
 
 def test_topics_that_are_still_to_be_made_have_no_flaws() -> None:
     assert checked(Cluster({}, {}, {})) == [Check("topic settings", OK, "there are none yet")]
+
+
+def documented() -> dict[str, Config]:
+    """Return how the documentation says to set topics that are made by hand."""
+    found: dict[str, Config] = {}
+    for names, policy, kept, more in (row for row in map(cells, PAGE.splitlines()) if len(row) == 4):
+        config = dict(each.split("=") for each in marked(more) if "=" in each)
+        config |= {"cleanup.policy": marked(policy)[0]} | ({"retention.ms": marked(kept)[0]} if kept else {})
+        for name in marked(names):
+            before, *tables = re.split("[{,}]", name)
+            found |= {before + table + tables[-1]: config for table in tables[:-1]} if tables else {name: config}
+    return found
+
+
+def cells(line: str) -> list[str]:
+    """Return the cells of a row about topics."""
+    return [cell.strip() for cell in line.strip("|").split("|")] if line.startswith("| `") else []
+
+
+def marked(text: str) -> list[str]:
+    """Return what a text marks as code."""
+    return re.findall("`(.+?)`", text)
+
+
+def test_topics_made_by_hand_as_documented_are_as_they_should_be() -> None:
+    by_hand = {name: {**KAFKAS_OWN, **config} for name, config in documented().items()}
+    assert by_hand.keys() == wanted(SETTINGS).keys()
+    assert checked(Cluster(dict.fromkeys(by_hand, 4), {}, {}, by_hand))[0].what == "as they should be"
 
 
 @pytest.mark.parametrize(
