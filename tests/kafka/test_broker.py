@@ -20,7 +20,7 @@ from stream.local import supervise
 from stream.local.broker import EmbeddedBroker
 from stream.local.failure import BrokerFailed
 from stream.local.lock import hold_lock
-from stream.local.loopback import answers
+from stream.local.loopback import answers, cluster_at, free_port
 
 REPOSITORY = Path(stream.__file__).parents[1]
 
@@ -59,6 +59,19 @@ def test_a_consumer_group_reads_what_a_producer_wrote(bootstrap: str, unique: st
 
 def test_a_taken_port_gives_way_to_a_free_one(running: EmbeddedBroker, taken_port: int) -> None:
     assert running.bootstrap != f"127.0.0.1:{taken_port}"
+    assert answers(running.bootstrap)
+
+
+def test_a_port_that_another_broker_gets_at_the_same_moment_gives_way_as_well(
+    running: EmbeddedBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = int(running.bootstrap.rpartition(":")[2])
+    looks = iter([taken])  # it was free when it was looked at
+    monkeypatch.setattr("stream.local.broker.free_port", lambda wanted: next(looks, None) or free_port(wanted))
+    said: list[str] = []
+    with EmbeddedBroker(tmp_path, taken, said.append) as broker:
+        assert f"{running.bootstrap} was taken meanwhile: trying other ports" in said
+        assert cluster_at(broker.bootstrap) != cluster_at(running.bootstrap)
     assert answers(running.bootstrap)
 
 
