@@ -51,7 +51,7 @@ _SYMBOLS = {State.OK: ("✓", "green"), State.WARN: ("!", "yellow"), State.FAIL:
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Write the checks as JSON.")] = False) -> None:
-    """Say what is wrong with settings, broker, state, lag, rules, worker, gateway, notifier or webhooks.
+    """Say what is wrong with settings, broker, topics, state, lag, rules, worker, gateway, notifier or webhooks.
 
     And how to mend it. Gateway and notifier are looked at where a webhook
     secret and a notify file are set.
