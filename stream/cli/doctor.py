@@ -35,7 +35,7 @@ from stream.cli.notify_checks import check_gateway, check_notifier, check_plan, 
 from stream.cli.output import Ended, ExitCode, out, working, write_line
 from stream.cli.reach import administering, committed_by, explain, quiet, reading, topics_of
 from stream.cli.telling import look_at_telling
-from stream.cli.topic_checks import check_topic_settings
+from stream.cli.topic_checks import check_topic_settings, looked_at
 from stream.daily.api import Pace
 from stream.daily.client import Daily
 from stream.domain.rules import RuleSet
@@ -45,7 +45,7 @@ from stream.rules_file import Fault, read
 from stream.settings import Settings, environment, read_settings
 from stream.tables import RecoveryStalled
 from stream.topic_configs import read_configs
-from stream.topics import identify, wanted
+from stream.topics import identify
 
 _SYMBOLS = {State.OK: ("✓", "green"), State.WARN: ("!", "yellow"), State.FAIL: ("✗", "bold red")}
 
@@ -174,7 +174,7 @@ async def _look_at(settings: Settings) -> Cluster:
     async with administering(settings) as admin, reading(settings) as consumer:
         described = {topic["topic"]: topic["partitions"] for topic in await topics_of(admin)}
         sizes = {name: len(partitions) for name, partitions in described.items()}
-        ours = [name for name in wanted(settings) if name in sizes]
+        ours = [name for name in looked_at(settings) if name in sizes]
         configs = await read_configs(admin, ours)
         brokers = len((await admin.describe_cluster())["brokers"])
         topic = settings.events_topic

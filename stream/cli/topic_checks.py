@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from stream.cli.checks import Check, Cluster, State
 from stream.cli.topic_flaws import Flaw, flaws_of
 from stream.domain.rules import RuleSet
+from stream.notify.topics import receipts_topic
 from stream.rules_file import Fault
 from stream.settings import Settings
 from stream.topics import mending, wanted
@@ -16,9 +17,14 @@ from stream.topics import mending, wanted
 NAME = "topic settings"
 
 
+def looked_at(settings: Settings) -> list[str]:
+    """Return the topics whose settings matter, those that may not exist yet included."""
+    return [*wanted(settings), *([receipts_topic(settings)] if settings.notify else [])]
+
+
 def check_topic_settings(settings: Settings, rules: RuleSet | Sequence[Fault], cluster: Cluster) -> list[Check]:
     """Judge how the topics that exist are set."""
-    there = [topic for topic in wanted(settings) if topic in cluster.sizes]
+    there = [topic for topic in looked_at(settings) if topic in cluster.sizes]
     by_flaw: dict[Flaw, list[str]] = defaultdict(list)
     for name in there:
         if name in cluster.configs:

@@ -11,6 +11,7 @@ from stream.cli.checks import Cluster, State
 from stream.domain.duration import format_duration
 from stream.domain.panes import HOUR_MS
 from stream.domain.rules import RuleSet
+from stream.notify.topics import RECEIPTS_CONFIG, receipts_topic
 from stream.rules_file import Fault
 from stream.settings import PREFIX, Settings
 from stream.topic_configs import LAG, SIZE, Config
@@ -83,6 +84,9 @@ def flaws_of(settings: Settings, rules: RuleSet | Sequence[Fault], cluster: Clus
         yield from _of_rejected(topic, events_size)
     elif name in {changelog_of(settings.app_id, table) for table in TABLES}:
         yield from _of_changelog(topic)
+    elif name == receipts_topic(settings):
+        lost = "what was told is forgotten, so that alerts are told again and their ends are not"
+        yield from _of_compacted(topic, lost, RECEIPTS_CONFIG)
     else:
         yield from _of_tallies_or_rekeyed(topic, events_size if name == settings.rekeyed_topic else None)
     yield from _of_replicas(topic)
@@ -123,18 +127,21 @@ def _of_rejected(topic: Topic, events_size: int | None) -> Iterator[Flaw]:
 
 
 def _of_changelog(topic: Topic) -> Iterator[Flaw]:
-    compact = ((POLICY, COMPACTED[POLICY]),)
-    if limits := limits_of(topic.config):
-        what = f"{_said(topic, POLICY)}, {limits}: state that is still needed is dropped, and workers do not start"
-        mend = f"What is gone already comes back only under a new {PREFIX}APP_ID, which rebuilds all state."
-        yield Flaw(State.FAIL, what, compact, mend)
-    elif not topic.has_policy("compact") and POLICY in topic.config:
-        yield Flaw(State.WARN, f"{_said(topic, POLICY)}: it grows without end, and workers read all of it", compact)
-    lag_ms = topic.number(LAG)
-    if lag_ms is not None and lag_ms < int(COMPACTED[LAG]):
-        what = "what a worker writes after it has been replaced may displace newer state before that is noticed"
-        yield Flaw(State.WARN, f"{_said(topic, LAG)}: {what}", ((LAG, COMPACTED[LAG]),))
+    mend = f"What is gone already comes back only under a new {PREFIX}APP_ID, which rebuilds all state."
+    yield from _of_compacted(topic, "state that is still needed is dropped, and workers do not start", COMPACTED, mend)
     yield from _too_small(topic, "workers stop at a larger row", State.FAIL)
+
+
+def _of_compacted(topic: Topic, lost: str, right: Config, mend: str = "") -> Iterator[Flaw]:
+    compact = ((POLICY, right[POLICY]),)
+    if limits := limits_of(topic.config):
+        yield Flaw(State.FAIL, f"{_said(topic, POLICY)}, {limits}: {lost}", compact, mend)
+    elif not topic.has_policy("compact") and POLICY in topic.config:
+        yield Flaw(State.WARN, f"{_said(topic, POLICY)}: it grows without end, and is read from its beginning", compact)
+    lag_ms = topic.number(LAG)
+    if lag_ms is not None and lag_ms < int(right[LAG]):
+        what = "what is written by one who has been replaced may displace newer state before that is noticed"
+        yield Flaw(State.WARN, f"{_said(topic, LAG)}: {what}", ((LAG, right[LAG]),))
 
 
 def _of_tallies_or_rekeyed(topic: Topic, events_size: int | None) -> Iterator[Flaw]:

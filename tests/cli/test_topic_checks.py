@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from stream.cli.checks import Check, Cluster, State
 from stream.cli.topic_checks import check_topic_settings
 from stream.cli.topic_flaws import flaws_of
+from stream.notify.topics import RECEIPTS_CONFIG
 from stream.rules_file import load
 from stream.settings import Settings
 from stream.topic_configs import Config
@@ -22,6 +23,7 @@ EVENTS, REJECTED, ALERTS = SETTINGS.events_topic, SETTINGS.rejected_topic, SETTI
 TALLIES, REKEYED, JOURNAL = SETTINGS.tallies_topic, SETTINGS.rekeyed_topic, "presetwatch-journal-changelog"
 PAGE = (Path(__file__).parents[2] / "docs" / "kafka-security.md").read_text()
 RULES = load('[[rule]]\nname = "a"\nkind = "threshold"\nwindow = "3d"\n', "rules.toml", 10_000)
+RECEIPTS = "preset-alerts.notify.receipts"
 KAFKAS_OWN: Config = {
     "cleanup.policy": "delete",
     "retention.ms": "604800000",
@@ -135,6 +137,18 @@ def test_replicas_survive_the_loss_of_a_broker_and_are_told_of_once_for_all_topi
     assert check.state is state
     assert what in check.what
     assert state is OK or all(topic in check.what for topic in wanted(SETTINGS))
+
+
+def test_what_a_notifier_has_told_is_looked_at_where_there_is_a_notify_file() -> None:
+    receipts = {RECEIPTS: {**KAFKAS_OWN, "min.compaction.lag.ms": "86400000"}}
+    there = Cluster({RECEIPTS: 1}, {}, {}, receipts)
+    assert [check.what for check in checked(there)] == ["there are none yet"]
+    with_notifier = Settings(_env_file=None, notify=Path("notify.toml"))
+    [check] = check_topic_settings(with_notifier, RULES, there)
+    assert (check.state, "what was told is forgotten" in check.what) == (FAIL, True)
+    assert check.mend.endswith(f"--entity-name {RECEIPTS} --add-config cleanup.policy=compact")
+    mended = Cluster({RECEIPTS: 1}, {}, {}, {RECEIPTS: RECEIPTS_CONFIG})
+    assert check_topic_settings(with_notifier, RULES, mended)[0].state is OK
 
 
 def test_a_topic_that_may_not_be_looked_at_is_unknown_and_no_failure() -> None:
