@@ -24,14 +24,14 @@ Config = Mapping[str, str]
 SIZE, LAG = "max.message.bytes", "min.compaction.lag.ms"
 
 COMMON_CAP_BYTES = 8 * 2**20
-"""The most that a topic may take on MSK Serverless and on the smaller clusters of Confluent Cloud."""
+"""The most that a topic may take on the smaller clusters of Confluent Cloud and on others like them."""
 
 _NOT_ALLOWED = (InvalidConfigurationError.errno, PolicyViolationError.errno)
 _A_SIZE = re.compile(r"\b\d{6,9}\b")
 
 _MEANING = {
-    SIZE: "a larger webhook is answered with 413, and a larger rejected record is parked without its value, as the "
-    "header value-left-out says",
+    SIZE: "a larger record does not get onto it, and a larger rejected one is parked without its value, as the header "
+    "value-left-out says",
     LAG: "what a worker writes after it has been replaced may displace newer state before that is noticed",
 }
 
