@@ -128,7 +128,8 @@ def _of_rejected(topic: Topic, events_size: int | None) -> Iterator[Flaw]:
 
 def _of_changelog(topic: Topic) -> Iterator[Flaw]:
     mend = f"What is gone already comes back only under a new {PREFIX}APP_ID, which rebuilds all state."
-    yield from _of_compacted(topic, "state that is still needed is dropped, and workers do not start", COMPACTED, mend)
+    lost = "state that is still needed is dropped, and workers that see it do not start"
+    yield from _of_compacted(topic, lost, COMPACTED, mend)
     yield from _too_small(topic, "workers stop at a larger row", State.FAIL)
 
 

@@ -90,8 +90,8 @@ def test_topics_made_by_hand_as_documented_are_as_they_should_be() -> None:
 @pytest.mark.parametrize(
     ("topic", "config", "state", "what"),
     [
-        (JOURNAL, {"cleanup.policy": "delete", "retention.ms": "604800000"}, FAIL, "workers do not start"),
-        (JOURNAL, {"cleanup.policy": "compact,delete", "retention.bytes": "1"}, FAIL, "workers do not start"),
+        (JOURNAL, {"cleanup.policy": "delete", "retention.ms": "604800000"}, FAIL, "see it do not start"),
+        (JOURNAL, {"cleanup.policy": "compact,delete", "retention.bytes": "1"}, FAIL, "see it do not start"),
         (JOURNAL, {"cleanup.policy": "delete", "retention.ms": "-1"}, WARN, "grows without end"),
         (JOURNAL, {"min.compaction.lag.ms": "0"}, WARN, "displace newer state"),
         (JOURNAL, {"max.message.bytes": "100000"}, FAIL, "workers stop at a larger row"),
