@@ -15,6 +15,7 @@ from aiohttp.test_utils import TestServer
 from confluent_kafka.admin import AclOperation, ResourceType
 
 from stream.cli.topic_checks import NAME
+from stream.gateway.upstream import Upstream
 from stream.notify.topics import ensure_topics as ensure_notify_topics
 from stream.settings import Settings
 from stream.topics import ensure_topics, wanted
@@ -187,6 +188,26 @@ async def test_what_is_forbidden_is_said_in_a_sentence(secure: SecureBroker, uni
         assert b"Traceback" not in forbidden.stderr
         assert b"cannot create topic" in forbidden.stderr
         assert b"docs/kafka-security.md" in forbidden.stderr
+        given = login(secure, "SASL_SSL", "SCRAM-SHA-256", "least")
+        given["kafka_bootstrap"] = given.pop("bootstrap")
+        assert "refuses: cannot create topic" in await fault_of_a_gateway(
+            Settings(events_topic=f"not-{unique}", **given)
+        )
+
+
+async def fault_of_a_gateway(settings: Settings) -> str:
+    """Return what a gateway says is wrong with the broker once it has looked."""
+    upstream = Upstream(settings)
+    before = upstream.fault
+
+    async def look() -> str | None:
+        return upstream.fault if upstream.fault != before else None
+
+    watching = asyncio.create_task(upstream.watch())
+    try:
+        return await eventually(look, "a look at the broker")
+    finally:
+        watching.cancel()
 
 
 async def test_topics_that_exist_are_enough_where_none_may_be_created(secure: SecureBroker, unique: str) -> None:
