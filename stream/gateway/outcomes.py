@@ -53,7 +53,7 @@ _TOLD = {
     ),
     Outcome.UNDATED: (
         HTTPStatus.UNAUTHORIZED,
-        "X-Webhook-Timestamp is no time: Daily's is a number of digits alone, and no other can be signed safely.",
+        "X-Webhook-Timestamp is no time that can be read: PRESETWATCH_WEBHOOK_TOLERANCE=0s looks at no times.",
     ),
     Outcome.WRONG_CREDENTIALS: (
         HTTPStatus.UNAUTHORIZED,
