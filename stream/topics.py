@@ -4,23 +4,24 @@ Law: the topics between the stages and the changelogs have as many partitions as
 owns the same partition of all of them. A topic that does not fit is reported in one sentence and never worked around.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import structlog
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import TopicAlreadyExistsError, for_code
 from confluent_kafka import KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 
 from stream.clients import LARGEST_REQUEST, connection, librdkafka
 from stream.settings import Settings
+from stream.topic_configs import LAG, SIZE, Config, make_topics, read_configs
 
-Config = Mapping[str, str]
+Tell = Callable[[str], None]
 
-LARGE: Config = {"max.message.bytes": str(LARGEST_REQUEST)}
+LARGE: Config = {SIZE: str(LARGEST_REQUEST)}
 KEPT_FOR_EVER: Config = {"cleanup.policy": "delete", "retention.ms": "-1", **LARGE}
 KEPT_A_WEEK: Config = {"cleanup.policy": "delete", "retention.ms": str(7 * 24 * 3_600_000), **LARGE}
-COMPACTED: Config = {"cleanup.policy": "compact", "min.compaction.lag.ms": "300000", **LARGE}
+COMPACTED: Config = {"cleanup.policy": "compact", LAG: "300000", **LARGE}
 """What a replaced worker wrote must not displace what its successor wrote before that has been noticed."""
 
 TABLES = ("journal", "rates", "alerts")
@@ -58,16 +59,24 @@ def wanted(settings: Settings) -> dict[str, Config]:
     }
 
 
-async def ensure_topics(settings: Settings) -> int | Unfit:
-    """Create the missing topics and check the others; return how many partitions the events topic has."""
+def warn(sentence: str) -> None:
+    """Tell whoever reads the log of something that is not as it should be with the topics."""
+    log.warning("topics", detail=sentence)
+
+
+async def ensure_topics(settings: Settings, tell: Tell = warn) -> int | Unfit:
+    """Create the missing topics and check the others; return how many partitions the events topic has.
+
+    What is not as it should be, and can be lived with, is told.
+    """
     admin = AIOKafkaAdminClient(**connection(settings))
     await admin.start()
     try:
         found = await _partitions_of(admin)
         partitions = found.get(settings.events_topic, settings.partitions)
-        unfit = _misfit(settings, found, partitions)
+        unfit = _misfit(settings, found, partitions) or await _leak(admin, settings, found, tell)
         if unfit is None:
-            await _create_missing(admin, settings, found, partitions)
+            await _create_missing(admin, settings, found, partitions, tell)
         return unfit or partitions
     finally:
         await admin.close()
@@ -94,21 +103,49 @@ def _misfit(settings: Settings, found: Mapping[str, int], partitions: int) -> Un
     return None
 
 
+def limits_of(config: Config) -> str:
+    """Return the settings by which a topic drops what is old, or "" for one that keeps all but what is compacted."""
+    if "delete" not in config.get("cleanup.policy", ""):
+        return ""
+    limits = ("retention.ms", "retention.bytes")
+    return ", ".join(f"{name}={config[name]}" for name in limits if config.get(name, "-1") != "-1")
+
+
+def mending(settings: Settings, topic: str, config: Config) -> str:
+    """Return the command that sets a topic as it should be."""
+    login = "" if settings.kafka_security_protocol == "PLAINTEXT" else " --command-config client.properties"
+    given = ",".join(f"{name}={value}" for name, value in config.items())
+    return (
+        f"kafka-configs.sh --bootstrap-server {settings.bootstrap}{login} "
+        f"--alter --entity-type topics --entity-name {topic} --add-config {given}"
+    )
+
+
+async def _leak(admin: AIOKafkaAdminClient, settings: Settings, found: Mapping[str, int], tell: Tell) -> Unfit | None:
+    """Find a changelog that drops rows which are still needed; one that is only never compacted is told of."""
+    there = [topic for topic in (changelog_of(settings.app_id, table) for table in TABLES) if topic in found]
+    for topic, config in (await read_configs(admin, there)).items():
+        policy, mend = config.get("cleanup.policy", ""), mending(settings, topic, {"cleanup.policy": "compact"})
+        if limits := limits_of(config):
+            return Unfit(
+                f"Topic {topic} would lose state, with cleanup.policy={policy} and {limits}: set it with `{mend}`; "
+                "what it has dropped already comes back only under a new PRESETWATCH_APP_ID, which rebuilds all state."
+            )
+        if "compact" not in policy:
+            tell(f"Topic {topic} grows without end, with cleanup.policy={policy}: set it with `{mend}`.")
+    return None
+
+
 async def _create_missing(
-    admin: AIOKafkaAdminClient, settings: Settings, found: Mapping[str, int], partitions: int
+    admin: AIOKafkaAdminClient, settings: Settings, found: Mapping[str, int], partitions: int, tell: Tell
 ) -> None:
     missing = [
         NewTopic(name, partitions, settings.replication, topic_configs=dict(config))
         for name, config in wanted(settings).items()
         if name not in found
     ]
-    if not missing:
-        return
-    answer = await admin.create_topics(missing)
-    for topic, code, *detail in answer.topic_errors:
-        # Another worker starting at the same moment may have been quicker.
-        if code not in (0, TopicAlreadyExistsError.errno):
-            raise for_code(code)(f"cannot create topic {topic}: {detail[0] if detail else ''}")
+    for sentence in await make_topics(admin, missing):
+        tell(sentence)
 
 
 def identify(settings: Settings, partitions: int) -> EventsTopic:
@@ -121,3 +158,6 @@ def identify(settings: Settings, partitions: int) -> EventsTopic:
         return EventsTopic(partitions)
     finally:
         admin.poll(0)
+
+
+log = structlog.get_logger(__name__)

@@ -4,7 +4,7 @@ Law: pure. Facts are gathered elsewhere; here they are judged, and whoever is to
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
 from stream.cli.ask import Answer, NoAnswer
@@ -14,6 +14,7 @@ from stream.daily.wire import ACTIVE, Webhook
 from stream.domain.rules import RuleSet
 from stream.rules_file import Fault
 from stream.settings import PREFIX, Settings
+from stream.topic_configs import Config
 from stream.topics import copartitioned_with_events, wanted
 
 FAR_BEHIND = 10_000
@@ -49,6 +50,10 @@ class Cluster:
     sizes: Mapping[str, int]
     ends: Mapping[int, int]
     committed: Mapping[int, int]
+    configs: Mapping[str, Config] = field(default_factory=dict)
+    """What our topics are set to; one that may not be looked at is not there."""
+    replicas: Mapping[str, int] = field(default_factory=dict)
+    brokers: int = 1
 
 
 def check_broker(settings: Settings, cluster: Cluster | str) -> Check:

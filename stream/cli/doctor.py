@@ -33,8 +33,9 @@ from stream.cli.checks import (
 )
 from stream.cli.notify_checks import check_gateway, check_notifier, check_plan, check_told
 from stream.cli.output import Ended, ExitCode, out, working, write_line
-from stream.cli.reach import administering, committed_by, explain, quiet, reading, sizes_of_topics
+from stream.cli.reach import administering, committed_by, explain, quiet, reading, topics_of
 from stream.cli.telling import look_at_telling
+from stream.cli.topic_checks import check_topic_settings, looked_at
 from stream.daily.api import Pace
 from stream.daily.client import Daily
 from stream.domain.rules import RuleSet
@@ -43,13 +44,14 @@ from stream.notify.plan_file import read_plan
 from stream.rules_file import Fault, read
 from stream.settings import Settings, environment, read_settings
 from stream.tables import RecoveryStalled
+from stream.topic_configs import read_configs
 from stream.topics import identify
 
 _SYMBOLS = {State.OK: ("✓", "green"), State.WARN: ("!", "yellow"), State.FAIL: ("✗", "bold red")}
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Write the checks as JSON.")] = False) -> None:
-    """Say what is wrong with settings, broker, state, lag, rules, worker, gateway, notifier or webhooks.
+    """Say what is wrong with settings, broker, topics, state, lag, rules, worker, gateway, notifier or webhooks.
 
     And how to mend it. Gateway and notifier are looked at where a webhook
     secret and a notify file are set.
@@ -149,6 +151,7 @@ def _examine_broker(settings: Settings, rules: RuleSet | Sequence[Fault]) -> lis
     return [
         check_broker(settings, cluster),
         topics,
+        *check_topic_settings(settings, rules, cluster),
         check_state(_faults_of_state(settings, rules, topics, cluster)),
         check_lag(settings, cluster),
     ]
@@ -169,7 +172,11 @@ def _faults_of_state(
 
 async def _look_at(settings: Settings) -> Cluster:
     async with administering(settings) as admin, reading(settings) as consumer:
-        sizes = await sizes_of_topics(admin)
+        described = {topic["topic"]: topic["partitions"] for topic in await topics_of(admin)}
+        sizes = {name: len(partitions) for name, partitions in described.items()}
+        ours = [name for name in looked_at(settings) if name in sizes]
+        configs = await read_configs(admin, ours)
+        brokers = len((await admin.describe_cluster())["brokers"])
         topic = settings.events_topic
         partitions = [TopicPartition(topic, partition) for partition in range(sizes.get(topic, 0))]
         ends = await consumer.end_offsets(partitions) if partitions else {}
@@ -178,4 +185,7 @@ async def _look_at(settings: Settings) -> Cluster:
         sizes,
         {tp.partition: end for tp, end in ends.items()},
         {tp.partition: found.offset for tp, found in committed.items() if tp.topic == topic and found.offset >= 0},
+        configs,
+        {name: min(len(each["replicas"]) for each in described[name]) for name in ours},
+        brokers,
     )

@@ -56,11 +56,11 @@ def notify(context: typer.Context) -> None:
         return
     settings = given.settings()
     plan = _plan(settings, None)
+    configure_logs(settings)
     with quiet():
         failure = asyncio.run(_reach(settings))
     if failure:
         raise out_of_reach(describe(settings, failure))
-    configure_logs(settings)
     asyncio.run(_run(settings, plan))
 
 

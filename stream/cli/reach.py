@@ -17,14 +17,17 @@ from aiokafka.errors import (
     ClusterAuthorizationFailedError,
     GroupAuthorizationFailedError,
     GroupCoordinatorNotAvailableError,
+    InvalidConfigurationError,
+    InvalidReplicationFactorError,
     KafkaConnectionError,
     KafkaError,
     KafkaTimeoutError,
+    PolicyViolationError,
     TopicAuthorizationFailedError,
 )
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
-from stream.cli.output import out_of_reach, wrong
+from stream.cli.output import out_of_reach, say, wrong
 from stream.clients import connection
 from stream.settings import PREFIX, Settings
 from stream.topics import Unfit, ensure_topics
@@ -54,6 +57,10 @@ def describe(settings: Settings, error: BaseException) -> str:
     said = f"The broker at {settings.bootstrap} {explain(error)}"
     if isinstance(error, _FORBIDDEN):
         return f"{said}: give the user the rights that docs/kafka-security.md lists, or make the topics beforehand."
+    if isinstance(error, InvalidReplicationFactorError):
+        return f"{said}: set {PREFIX}REPLICATION to how many replicas the cluster wants."
+    if isinstance(error, _NOT_ALLOWED):
+        return f"{said}: make the topics beforehand, as docs/kafka-security.md says."
     return f"{said}: {way_in(settings)}"
 
 
@@ -71,6 +78,7 @@ def way_in(settings: Settings) -> str:
 
 
 _FORBIDDEN = (TopicAuthorizationFailedError, GroupAuthorizationFailedError, ClusterAuthorizationFailedError)
+_NOT_ALLOWED = (PolicyViolationError, InvalidConfigurationError)
 
 
 def explain(error: BaseException) -> str:
@@ -130,8 +138,12 @@ async def reading(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
 
 async def sizes_of_topics(admin: AIOKafkaAdminClient) -> dict[str, int]:
     """Return how many partitions each topic has."""
-    described = await admin.describe_topics()
-    return {topic["topic"]: len(topic["partitions"]) for topic in described if not topic["error_code"]}
+    return {topic["topic"]: len(topic["partitions"]) for topic in await topics_of(admin)}
+
+
+async def topics_of(admin: AIOKafkaAdminClient) -> list[dict[str, Any]]:
+    """Return every topic, with its `partitions` and their `replicas`."""
+    return [topic for topic in await admin.describe_topics() if not topic["error_code"]]
 
 
 async def committed_by(admin: AIOKafkaAdminClient, group: str) -> dict[TopicPartition, OffsetAndMetadata]:
@@ -145,7 +157,7 @@ async def committed_by(admin: AIOKafkaAdminClient, group: str) -> dict[TopicPart
 
 async def fit_topics(settings: Settings) -> int:
     """Make missing topics, check the others, and return the events topic's partition count. Raises `KafkaError`."""
-    made = await ensure_topics(settings)
+    made = await ensure_topics(settings, say)
     if isinstance(made, Unfit):
         raise wrong(made.sentence)
     return made

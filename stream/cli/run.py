@@ -30,6 +30,7 @@ from stream.cli.worker_log import leave_out_expected_tracebacks
 from stream.counting_stage import StateUnusable
 from stream.domain.rules import RuleSet
 from stream.gateway.openapi import WEBHOOKS_PATH
+from stream.logs import configure_logs
 from stream.pipeline import Pipeline
 from stream.settings import PREFIX, Settings
 from stream.topics import Unfit
@@ -73,6 +74,7 @@ def _refuse_strangers(settings: Settings) -> None:
 
 
 def _prepare(settings: Settings, rules: RuleSet) -> Pipeline:
+    configure_logs(settings)
     try:
         with quiet():
             pipeline = prepare(settings, rules)

@@ -17,7 +17,7 @@ from stream.domain.alerting import Alert, Phase, Reading, Signal, Trigger, obser
 from stream.domain.clocks import Clocks
 from stream.domain.evidence import WHOLE_TOPIC, Change, describe, resolve_removed
 from stream.domain.hours import day_of
-from stream.domain.packing import PackedPane, PackedTally, read_panes, unpack
+from stream.domain.packing import PackedPane, PackedTally, read_panes
 from stream.domain.panes import HOUR_MS, next_boundary, pane_start
 from stream.domain.preset import FORGET_AFTER_MS, Preset, Stamped
 from stream.domain.rule_base import BaseRule, alert_key
@@ -82,7 +82,7 @@ class Board:
         for pane, packed in panes:
             if pane.start_ms < oldest_ms:
                 continue
-            stamped = Stamped(message.offset, unpack(pane, packed))
+            stamped = Stamped.read(message.offset, pane, packed)
             if preset.take(pane.start_ms, source, stamped):
                 self._note(message.preset, preset, pane.start_ms)
 

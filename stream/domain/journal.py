@@ -105,7 +105,7 @@ def _tallies(header: _Header) -> Iterator[tuple[PaneKey, Tally]]:
     for preset, panes in header.tallies.items():
         for packed in panes:
             pane = read_pane(packed)
-            yield (preset, pane.start_ms), unpack(pane)
+            yield (preset, pane.start_ms), unpack(pane, packed)
 
 
 def _other_format(line: bytes) -> str | None:

@@ -6,7 +6,8 @@ Law: unpacking what was packed gives an equal tally, and equal tallies pack to e
 public models in `schemas.tally`; a test holds the two against each other.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 import msgspec
 
@@ -21,6 +22,15 @@ Ending = tuple[int, dict[str, tuple[int, ...]]]
 
 Sample = tuple[int, str, str]
 """A failed job: when, its id, and the reason."""
+
+
+class _PackedEndings(msgspec.Struct, frozen=True):
+    """Of `schemas.tally.PaneCounts`, how jobs ended."""
+
+    last_decided_ms: int = -1
+    last_finished_ms: int = -1
+    failures: dict[str, tuple[int, ...]] = {}
+    sources: dict[str, Ending | None] = {}
 
 
 class PackedPane(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -54,6 +64,7 @@ class PackedTally(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 _tally_decoder = msgspec.json.Decoder(PackedTally)
+_endings_decoder = msgspec.json.Decoder(_PackedEndings)
 _pane_decoder = msgspec.json.Decoder(PackedPane)
 
 
@@ -106,16 +117,38 @@ def _ending(one: Recency, whole: Recency) -> Ending | None:
     return one.last_finished_ms, dict(sorted(one.failures.items()))
 
 
+def counts_of(pane: PackedPane) -> tuple[dict[Cell, int], dict[Cell, int]]:
+    """Return the jobs seen and those decided; mostly that is one and the same."""
+    seen = _unpack_counts(pane.seen)
+    return seen, seen if pane.decided is None else _unpack_counts(pane.decided)
+
+
+class Endings(NamedTuple):
+    """How the jobs of one pane have ended."""
+
+    last_decided_ms: int
+    recency: Recency
+    recency_by_source: Mapping[str, Recency]
+
+
+def endings_of(packed: msgspec.Raw) -> Endings:
+    """Return how a pane's jobs have ended, and read nothing else of its JSON."""
+    pane = _endings_decoder.decode(packed)
+    return Endings(pane.last_decided_ms, *_recencies(pane))
+
+
+def _recencies(pane: _PackedEndings | PackedPane) -> tuple[Recency, dict[str, Recency]]:
+    whole = Recency(pane.last_finished_ms, pane.failures)
+    return whole, {name: whole if ending is None else Recency(*ending) for name, ending in pane.sources.items()}
+
+
 def unpack(pane: PackedPane, packed: msgspec.Raw | None = None) -> Tally:
     """Return the tally that a pane's JSON tells of; it keeps `packed`, where that is what was read."""
-    seen, whole = _unpack_counts(pane.seen), Recency(pane.last_finished_ms, pane.failures)
     sources = pane.sample_sources or ("",) * len(pane.samples)
     return Tally(
-        seen,
-        seen.copy() if pane.decided is None else _unpack_counts(pane.decided),
+        *counts_of(pane),
         pane.last_decided_ms,
-        whole,
-        {name: whole if ending is None else Recency(*ending) for name, ending in pane.sources.items()},
+        *_recencies(pane),
         tuple([FailedJob(*job, source) for job, source in zip(pane.samples, sources, strict=False)]),
         packed,
     )

@@ -20,6 +20,8 @@ __all__ = ["Ignored", "IgnoredReason", "Outcome", "Rejected", "parse", "read_pre
 MAX_NAME_CHARS = 200
 MAX_TYPE_CHARS = 64
 UNKNOWN = "unknown"
+STAR_PRESET = "(*)"
+"""What a preset goes by whose name is `*`, which stands for all presets together wherever a preset is named."""
 SOURCE_TYPES = frozenset(("uri", "recordingId", "transcriptUri"))
 
 _JOB_TYPES = frozenset((ERROR_TYPE, FINISHED_TYPE))
@@ -123,7 +125,9 @@ def bounded_name(name: str) -> str:
 
 def read_preset(given: object) -> str:
     """Return the preset that a payload names, bounded in length."""
-    return bounded_name(given) if isinstance(given, str) and given.strip() else UNKNOWN
+    if not isinstance(given, str) or not given.strip():
+        return UNKNOWN
+    return STAR_PRESET if given == "*" else bounded_name(given)
 
 
 def read_source_type(given: object) -> str:

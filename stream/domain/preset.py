@@ -8,13 +8,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
+import msgspec
+
 from schemas.alert import AlertEvent
 from stream.domain.alerting import Alert, Phase
 from stream.domain.hours import Hours
+from stream.domain.packing import Endings, PackedPane, counts_of, endings_of, pack, read_pane, unpack
 from stream.domain.panes import HOUR_MS, next_boundary, pane_start
 from stream.domain.recency import Recency
 from stream.domain.rule_fields import FINE_MS
-from stream.domain.sight import Counted, Shift
+from stream.domain.sight import Counted, Counts, Shift
 from stream.domain.tally import Cell, FailedJob, Tally, add_counts, merged
 from stream.domain.windows import WindowKey, Windows
 
@@ -28,10 +31,42 @@ FORGET_AFTER_MS = 30 * 24 * HOUR_MS
 
 @dataclass(frozen=True, slots=True)
 class Stamped:
-    """A source partition's tally of a pane as of a source offset."""
+    """A source partition's tally of a pane as of a source offset.
+
+    Only the counts are at hand. The rest is asked for when the pane closes and by evidence, and stays packed where it
+    came so: there are many panes.
+    """
 
     offset: int
-    tally: Tally
+    seen: Counts
+    decided: Counts
+    whole: Tally | msgspec.Raw
+
+    @classmethod
+    def of(cls, offset: int, tally: Tally) -> "Stamped":
+        """Return a tally that was not packed."""
+        return cls(offset, tally.seen, tally.decided, tally)
+
+    @classmethod
+    def read(cls, offset: int, pane: PackedPane, packed: msgspec.Raw) -> "Stamped":
+        """Return a pane's tally, given its JSON and what that says."""
+        return cls(offset, *counts_of(pane), packed)
+
+    @property
+    def tally(self) -> Tally:
+        """All of the tally."""
+        return self.whole if isinstance(self.whole, Tally) else unpack(read_pane(self.whole), self.whole)
+
+    @property
+    def endings(self) -> Endings:
+        """How the jobs of the tally have ended."""
+        if isinstance(self.whole, Tally):
+            return Endings(self.whole.last_decided_ms, self.whole.recency, self.whole.recency_by_source)
+        return endings_of(self.whole)
+
+    def packed(self, start_ms: int) -> msgspec.Raw:
+        """Return the tally as JSON, given the start of its pane."""
+        return pack(start_ms, self.whole) if isinstance(self.whole, Tally) else self.whole
 
 
 @dataclass(slots=True)
@@ -84,8 +119,10 @@ class Preset:
     def add(self, start_ms: int, tally: Tally, kept: int) -> None:
         """Count a tally on top of a pane's; `kept` is how many failures are remembered of each reason."""
         known = self.panes.get(start_ms, {}).get(0)
-        added = Stamped(0, tally) if known is None else Stamped(known.offset + 1, merged((known.tally, tally), kept))
-        self.take(start_ms, 0, added)
+        if known is None:
+            self.take(start_ms, 0, Stamped.of(0, tally))
+        else:
+            self.take(start_ms, 0, Stamped.of(known.offset + 1, merged((known.tally, tally), kept)))
 
     def pane(self, start_ms: int) -> Tally:
         """Return a pane's tally over all source partitions."""
@@ -97,7 +134,7 @@ class Preset:
         total: dict[Cell, int] = {}
         for start in self._starts_between(start_ms, end_ms):
             for stamped in self.panes[start].values():
-                add_counts(total, stamped.tally.seen)
+                add_counts(total, stamped.seen)
         return total
 
     def open_windows(self, keys: Iterable[WindowKey], hours_ms: int) -> list[int]:
@@ -110,17 +147,17 @@ class Preset:
         long = (key for key in known if key.length_ms > FINE_MS)
         return self.hours.open(long, hours_ms, panes, self.decided_to_ms)
 
-    def decided_in(self, start_ms: int) -> dict[Cell, int]:
+    def decided_in(self, start_ms: int) -> Counts:
         """Return the jobs of a pane that rules may use; to be read only."""
         known = self.panes.get(start_ms, {})
         if len(known) == 1:
-            return next(iter(known.values())).tally.decided
+            return next(iter(known.values())).decided
         total: dict[Cell, int] = {}
         for stamped in known.values():
-            add_counts(total, stamped.tally.decided)
+            add_counts(total, stamped.decided)
         return total
 
-    def close_pane(self, at_ms: int) -> dict[Cell, int]:
+    def close_pane(self, at_ms: int) -> Counts:
         """Close the pane that ends at a tick: slide the windows, note how jobs ended, and return its jobs."""
         start_ms = at_ms - self.pane_ms
         closed = self.decided_in(start_ms)
@@ -129,16 +166,16 @@ class Preset:
             # Whether memory was tidied in between must not matter.
             self.recency, self.recency_by_source, self.shifts = Recency(), {}, {}
         for stamped in self.panes.get(start_ms, {}).values():
-            self._remember(stamped.tally)
-            self.last_job_ms = max(self.last_job_ms, stamped.tally.last_decided_ms)
+            self._remember(stamped.endings)
         self.decided_to_ms = at_ms
         while self.ahead and self.ahead[0] < at_ms:
             heappop(self.ahead)
         return closed
 
-    def _remember(self, tally: Tally) -> None:
-        self.recency.merge(tally.recency, self.errors_kept)
-        for source_type, recency in tally.recency_by_source.items():
+    def _remember(self, pane: Endings) -> None:
+        self.last_job_ms = max(self.last_job_ms, pane.last_decided_ms)
+        self.recency.merge(pane.recency, self.errors_kept)
+        for source_type, recency in pane.recency_by_source.items():
             self.recency_by_source.setdefault(source_type, Recency()).merge(recency, self.errors_kept)
 
     def decided_between(self, start_ms: int, end_ms: int) -> dict[Cell, int]:

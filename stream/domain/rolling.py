@@ -43,7 +43,7 @@ class Rolling:
 
     def _add(self, index: int, sign: int) -> None:
         for stamped in self.preset.panes[self.starts[index]].values():
-            for cell, count in stamped.tally.seen.items():
+            for cell, count in stamped.seen.items():
                 self.counts[cell] = self.counts.get(cell, 0) + sign * count
 
 

@@ -18,7 +18,7 @@ from stream.domain.alerting import Alert
 from stream.domain.clocks import Clocks, Waiting
 from stream.domain.deciding import Board
 from stream.domain.hours import DAY_MS
-from stream.domain.packing import pack, read_pane, unpack
+from stream.domain.packing import read_pane
 from stream.domain.panes import HOUR_MS
 from stream.domain.preset import Preset, Stamped
 from stream.domain.recency import Recency
@@ -136,7 +136,7 @@ def block_row(board: Board, name: str, block_ms: int) -> bytes | None:
 def _stamped(preset: Preset, block_ms: int) -> Iterator[StampedPane]:
     for start in range(block_ms, block_ms + BLOCK_PANES * preset.pane_ms, preset.pane_ms):
         for source, stamped in preset.panes.get(start, {}).items():
-            yield StampedPane(source, stamped.offset, pack(start, stamped.tally))
+            yield StampedPane(source, stamped.offset, stamped.packed(start))
 
 
 def preset_row(preset: Preset | None) -> bytes | None:
@@ -224,5 +224,5 @@ def _restore_block(board: Board, name: str, row: BlockRow) -> None:
     preset = board.preset(name)
     for source, offset, packed in ((pane.source, pane.offset, pane.counts) for pane in row.panes):
         pane = read_pane(packed)
-        preset.take(pane.start_ms, source, Stamped(offset, unpack(pane, packed)))
+        preset.take(pane.start_ms, source, Stamped.read(offset, pane, packed))
         board.newest_pane_ms = max(board.newest_pane_ms, pane.start_ms)

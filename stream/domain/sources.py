@@ -10,9 +10,12 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import NamedTuple
 
+import msgspec
+
 from stream.domain.columns import Parked
 from stream.domain.dedupe import Jobs, RememberedJobs, no_jobs
 from stream.domain.homes import Home
+from stream.domain.packing import pack, read_pane, unpack
 from stream.domain.panes import HOUR_MS, pane_start
 from stream.domain.tally import Tally, merged
 from stream.domain.tallying import PaneKey
@@ -64,7 +67,8 @@ class SourceState:
     home: Home
     position: int = 0
     watermark_ms: int | None = None
-    panes: dict[int, dict[str, Tally]] = field(default_factory=dict)
+    panes: dict[int, dict[str, msgspec.Raw]] = field(default_factory=dict)
+    """Tallies by pane start and preset, packed: there are many, and few are ever looked at again."""
     starts: list[int] = field(default_factory=list)
     """The pane starts of `panes` as a heap, oldest first."""
     newest_pane: dict[str, int] = field(default_factory=dict)
@@ -93,7 +97,9 @@ class SourceState:
             self.panes[start] = {}
             heappush(self.starts, start)
         pane = self.panes[start]
-        pane[preset] = merged((pane[preset], delta), self.policy.errors_kept) if preset in pane else delta
+        if preset in pane:
+            delta = merged((unpack(read_pane(pane[preset])), delta), self.policy.errors_kept)
+        pane[preset] = pack(start, delta)
         self.newest_pane[preset] = max(start, self.newest_pane.get(preset, start))
 
     def _expire_panes(self) -> None:

@@ -5,7 +5,7 @@ a preset's counts reach the deciding stage no later than the watermark that clos
 apart from counts and after all of them.
 """
 
-from stream.domain.packing import PackedTally, pack
+from stream.domain.packing import PackedTally
 from stream.domain.sources import Batch, SourceState
 
 
@@ -20,7 +20,7 @@ def tally_messages(source: int, state: SourceState, batch: Batch) -> list[Packed
             source_partition=source,
             offset=state.position - 1,
             preset=preset,
-            panes=tuple([pack(start, state.panes[start][preset]) for start in panes]),
+            panes=tuple([state.panes[start][preset] for start in panes]),
         )
         for preset, panes in starts.items()
     ]

@@ -27,8 +27,8 @@ class Windows:
     filters: tuple[Counted, ...] = ()
     sums: dict[Counted, dict[int, Sum]] = field(default_factory=dict)
     """The jobs of each window, by what is counted and its length in milliseconds."""
-    closed: dict[int, dict[Counted, Sum]] = field(default_factory=dict)
-    """By start, the panes that have closed and hold jobs, as each filter counts them."""
+    closed: dict[int, tuple[Sum, ...]] = field(default_factory=dict)
+    """By start, the panes that have closed and hold jobs, as each filter counts them, in their order."""
 
     def open(self, keys: Iterable[WindowKey], panes: Mapping[int, Counts], at_ms: int | None) -> None:
         """Begin with the panes that had closed before a tick."""
@@ -41,22 +41,24 @@ class Windows:
             if start < before_ms and counts:
                 self._sum(start, counts)
         for length_ms, counted in self.keys:
-            inside = [pane[counted] for start, pane in self.closed.items() if start >= before_ms - length_ms]
+            which = self.filters.index(counted)
+            inside = [pane[which] for start, pane in self.closed.items() if start >= before_ms - length_ms]
             self.sums[counted][length_ms] = Sum(sum(pane.errors for pane in inside), sum(pane.total for pane in inside))
 
     def _sum(self, start_ms: int, counts: Counts) -> None:
-        self.closed[start_ms] = {counted: sum_counts(counts, counted) for counted in self.filters}
+        self.closed[start_ms] = tuple([sum_counts(counts, counted) for counted in self.filters])
 
     def close(self, start_ms: int, counts: Counts) -> None:
         """Slide every window over the pane that has just closed."""
         if counts:
             self._sum(start_ms, counts)
         entering = self.closed.get(start_ms)
-        for counted, sums in self.sums.items():
+        for which, sums in enumerate(self.sums.values()):
+            come = entering[which] if entering else NOTHING
             for length_ms, held in sums.items():
                 leaving = self.closed.get(start_ms - length_ms)
                 if entering or leaving:
-                    sums[length_ms] = _moved(held, counted, entering, leaving)
+                    sums[length_ms] = _moved(held, come, leaving[which] if leaving else NOTHING)
 
     def sum_of(self, counted: Counted, length_ms: int) -> Sum:
         """Return the jobs of a window, none if it is not one of these."""
@@ -71,14 +73,5 @@ class Windows:
         self.closed.pop(start_ms, None)
 
 
-def _moved(
-    held: Sum, counted: Counted, entering: Mapping[Counted, Sum] | None, leaving: Mapping[Counted, Sum] | None
-) -> Sum:
-    errors, total = held
-    if entering:
-        more_errors, more = entering[counted]
-        errors, total = errors + more_errors, total + more
-    if leaving:
-        less_errors, less = leaving[counted]
-        errors, total = errors - less_errors, total - less
-    return Sum(errors, total)
+def _moved(held: Sum, entering: Sum, leaving: Sum) -> Sum:
+    return Sum(held.errors + entering.errors - leaving.errors, held.total + entering.total - leaving.total)

@@ -7,13 +7,13 @@ one; whatever is wrong is said in a sentence when it begins, and that it is over
 import asyncio
 
 import structlog
-from aiokafka.errors import KafkaError
+from aiokafka.errors import BrokerResponseError, KafkaError
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from stream.clients import librdkafka
 from stream.settings import Settings
-from stream.topics import Unfit, ensure_topics
+from stream.topics import Unfit, ensure_topics, warn
 
 LOOK_SECONDS = 2.0
 ANSWER_SECONDS = 5.0
@@ -27,6 +27,7 @@ class Upstream:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._admin: AdminClient | None = None
+        self._told: set[str] = set()
         self.fault: str | None = "The broker has not answered yet."
 
     async def watch(self) -> None:
@@ -46,12 +47,18 @@ class Upstream:
         try:
             if await asyncio.to_thread(self._has_topic):
                 return None
-            made = await ensure_topics(self._settings)
+            made = await ensure_topics(self._settings, self._tell)
         except (KafkaException, KafkaError) as error:
             # A client remembers what a broker that came back denies (see stream/probe.py).
             self._admin = None
-            return f"The broker at {self._settings.bootstrap} does not answer ({_in_words(error)})."
+            return f"The broker at {self._settings.bootstrap} {_in_words(error)}."
         return made.sentence if isinstance(made, Unfit) else None
+
+    def _tell(self, sentence: str) -> None:
+        """Warn of something about the topics, once however often they are looked at."""
+        if sentence not in self._told:
+            self._told.add(sentence)
+            warn(sentence)
 
     def _has_topic(self) -> bool:
         self._admin = self._admin or AdminClient({**librdkafka(self._settings), "log_level": 2})
@@ -59,4 +66,6 @@ class Upstream:
 
 
 def _in_words(error: Exception) -> str:
-    return error.args[0].str() if isinstance(error, KafkaException) else type(error).__name__
+    if isinstance(error, BrokerResponseError) and error.args:
+        return f"refuses: {error.args[0]}"
+    return f"does not answer ({error.args[0].str() if isinstance(error, KafkaException) else type(error).__name__})"

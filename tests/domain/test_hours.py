@@ -67,7 +67,7 @@ def test_a_row_that_is_newer_than_the_tick_counts_nothing_twice(hours_ms: int) -
     at_ms = 26 * HOUR_MS + 20_000
     preset = Preset(10_000, 5)
     for start in (0, at_ms - 10_000):
-        preset.take(start, 0, Stamped(0, Tally(decided={FAILED: 1})))
+        preset.take(start, 0, Stamped.of(0, Tally(decided={FAILED: 1})))
     preset.decided_to_ms = at_ms
     preset.hours.past |= {0: {FAILED: 1}, 26 * HOUR_MS: {FAILED: 7}}
     preset.open_windows((), hours_ms)

@@ -164,6 +164,13 @@ def test_a_preset_that_is_no_name_is_unknown(preset: object) -> None:
     assert outcome(body(preset=preset)).preset == "unknown"
 
 
+@pytest.mark.parametrize(
+    ("preset", "kept"), [("*", "(*)"), ("**", "**"), (" *", " *"), ("*x", "*x"), ("(*)", "(*)"), ("[*]", "[*]")]
+)
+def test_a_preset_by_the_name_of_all_presets_goes_by_another(preset: str, kept: str) -> None:
+    assert outcome(body(preset=preset)).preset == kept
+
+
 @pytest.mark.parametrize("field", ["preset", "id"])
 def test_a_name_of_up_to_200_characters_is_kept_and_a_longer_one_told_apart_by_a_digest(field: str) -> None:
     def name(text: str) -> str:

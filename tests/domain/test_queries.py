@@ -94,6 +94,14 @@ def test_a_window_holds_the_jobs_from_its_start_up_to_its_end(
     assert counted(board_of(ENDED), preset, start, end) == expected
 
 
+def test_a_preset_by_the_name_of_all_presets_is_asked_for_and_told_of_by_a_name_of_its_own() -> None:
+    board = board_of((*ENDED, (26, "*", TIMEOUT), (27, "*", TIMEOUT)), (T0_MS + 90_000, meeting(T0_MS + 90_000)))
+    assert known_presets(board) == ["(*)", "summarize", "transcript"]
+    assert counted(board, internal_name("(*)"), 0, 30) == (2, 2)
+    assert counted(board, internal_name("*"), 0, 30) == (5, 7)
+    assert {alert["preset"] for alert in alerts(board, frozenset(("pending",)))} == {"(*)", "summarize"}
+
+
 def test_a_rate_names_reasons_parties_and_stages_and_has_its_bounds() -> None:
     rate = rate_in(board_of(ENDED), "summarize", Window(T0_MS, T0_MS + 30_000))
     low, high = (round(bound, 6) for bound in wilson(3, 4))

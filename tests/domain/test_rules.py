@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from stream.domain.causes import Causes
 from stream.domain.duration import parse_duration
+from stream.domain.parse import read_preset
 from stream.domain.rules import AnyRule, ConsecutiveRule, Rule, RuleSet, SilenceRule, ThresholdRule
 from stream.domain.shift_rule import ShiftRule
 from stream.domain.watching import DecidingPolicy
@@ -170,6 +171,11 @@ def test_globs_choose_the_presets_a_rule_watches() -> None:
     assert [each.name for each in rules.matching("Summarize")] == ["all"]
     assert [each.name for each in rules.matching("")] == ["all"]
     assert [each.name for each in rules.whole_topic] == ["topic"]
+
+
+def test_the_documented_glob_of_the_preset_named_by_a_star_matches_no_other() -> None:
+    rules = RuleSet(rules=(rule(presets=["([*])"]),))
+    assert [name for name in (read_preset("*"), "*", "(other)", "summarize", "") if rules.matching(name)] == ["(*)"]
 
 
 def test_a_rule_set_knows_how_far_back_it_looks() -> None:

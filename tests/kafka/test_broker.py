@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from os import getpgid, killpg
 from pathlib import Path
 from signal import SIGINT, SIGKILL, Signals
@@ -14,13 +14,16 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 
 import stream
 from stream.local import supervise
 from stream.local.broker import EmbeddedBroker
 from stream.local.failure import BrokerFailed
 from stream.local.lock import hold_lock
-from stream.local.loopback import answers
+from stream.local.loopback import answers, cluster_at, free_port
+from stream.settings import Settings
+from stream.topics import TABLES, ensure_topics
 
 REPOSITORY = Path(stream.__file__).parents[1]
 
@@ -62,6 +65,19 @@ def test_a_taken_port_gives_way_to_a_free_one(running: EmbeddedBroker, taken_por
     assert answers(running.bootstrap)
 
 
+def test_a_port_that_another_broker_gets_at_the_same_moment_gives_way_as_well(
+    running: EmbeddedBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = int(running.bootstrap.rpartition(":")[2])
+    looks = iter([taken])  # it was free when it was looked at
+    monkeypatch.setattr("stream.local.broker.free_port", lambda wanted: next(looks, None) or free_port(wanted))
+    said: list[str] = []
+    with EmbeddedBroker(tmp_path, taken, said.append) as broker:
+        assert f"{running.bootstrap} was taken meanwhile: trying other ports" in said
+        assert cluster_at(broker.bootstrap) != cluster_at(running.bootstrap)
+    assert answers(running.bootstrap)
+
+
 def test_a_second_broker_on_the_same_folder_is_refused(running: EmbeddedBroker) -> None:
     with pytest.raises(BrokerFailed, match=r"is in use by process \d+: stop that one first"), running_twin(running):
         pass
@@ -75,6 +91,29 @@ def test_writing_to_a_topic_that_nobody_made_does_not_make_it(running: EmbeddedB
 
     with pytest.raises(KafkaError):
         asyncio.run(write_anyway())
+
+
+def test_topics_are_made_with_less_where_a_broker_refuses_what_they_should_have(running: EmbeddedBroker) -> None:
+    settings, told = Settings(_env_file=None, kafka_bootstrap=running.bootstrap), list[str]()
+    with limiting(running.bootstrap, "log.cleaner.max.compaction.lag.ms", "1000"):  # less than changelogs want at least
+        assert asyncio.run(ensure_topics(settings, told.append)) == settings.partitions
+    [sentence] = told
+    assert "The cluster does not allow min.compaction.lag.ms=300000 (conflict" in sentence
+    assert all(f"{settings.app_id}-{table}-changelog" in sentence for table in TABLES)
+    assert asyncio.run(ensure_topics(settings, pytest.fail)) == settings.partitions
+
+
+@contextmanager
+def limiting(bootstrap: str, name: str, value: str) -> Iterator[None]:
+    """Set something of the only broker for the length of the block."""
+    client = AdminClient({"bootstrap.servers": bootstrap})
+    for operation in (AlterConfigOpType.SET, AlterConfigOpType.DELETE):
+        change = ConfigEntry(name, value, incremental_operation=operation)
+        broker = ConfigResource(ConfigResource.Type.BROKER, "1", incremental_configs=[change])
+        for answer in client.incremental_alter_configs([broker]).values():
+            answer.result(timeout=30)
+        if operation is AlterConfigOpType.SET:
+            yield
 
 
 @pytest.mark.parametrize("ending", [SIGINT, SIGKILL])

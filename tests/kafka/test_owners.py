@@ -8,12 +8,16 @@ from tests.kafka.test_end_to_end import DEFAULT_RULES
 
 PRESETS = ["transcript", "summarize", "soap-notes", "action items", "a/b", "größe", "%2F", "*x", "chapters", "q&a"]
 
+GO_BY = [*PRESETS[1:], "(*)"]
+"""What they are asked for by, once one of them is named like what stands for all."""
+
 
 async def test_each_of_three_workers_gives_the_same_answers(bootstrap: str, unique: str, tmp_path: Path) -> None:
     async with deploy(bootstrap, unique, tmp_path, DEFAULT_RULES, idle_after=300) as deployment:
         for _ in range(3):
             await deployment.start().ready()
-        await deployment.produce([Delivery(body(f"{preset}-{n}", preset)) for n, preset in enumerate(PRESETS * 3)])
+        named = [*PRESETS[1:], "*"] * 3
+        await deployment.produce([Delivery(body(f"{preset}-{n}", preset)) for n, preset in enumerate(named)])
 
         async def look(worker: Worker) -> dict[str, int] | None:
             status, answer = await worker.get("/api/rates?window=1h")
@@ -21,9 +25,10 @@ async def test_each_of_three_workers_gives_the_same_answers(bootstrap: str, uniq
             return totals if sum(totals.values()) == len(PRESETS) * 3 else None
 
         for worker in deployment.workers:
-            assert await eventually(partial(look, worker), "all jobs counted") == dict.fromkeys(PRESETS, 3)
-            for preset in PRESETS:
+            assert await eventually(partial(look, worker), "all jobs counted") == dict.fromkeys(GO_BY, 3)
+            for preset in GO_BY:
                 assert (await worker.rate(preset, total=3, query="?window=1h"))["preset"] == preset
+            assert (await worker.rate("*", total=len(named), query="?window=1h"))["preset"] == "*"
 
 
 async def test_while_an_owner_is_gone_the_answer_is_503_and_never_a_zero(

@@ -14,6 +14,8 @@ from aiohttp import encode_basic_auth, web
 from aiohttp.test_utils import TestServer
 from confluent_kafka.admin import AclOperation, ResourceType
 
+from stream.cli.topic_checks import NAME
+from stream.gateway.upstream import Upstream
 from stream.notify.topics import ensure_topics as ensure_notify_topics
 from stream.settings import Settings
 from stream.topics import ensure_topics, wanted
@@ -28,6 +30,8 @@ from tests.notify.receiver import receiving
 NOTIFY_DOCUMENT = Path(__file__).parents[2] / "docs" / "notify.md"
 DOCUMENT = Path(__file__).parents[2] / "docs" / "kafka-security.md"
 TOKEN_SECONDS = 30
+LOOKING = (AclOperation.DESCRIBE_CONFIGS,)
+"""What the documentation says that the doctor needs in addition."""
 EVERYTHING = [
     Right(kind, name, (AclOperation.ALL,))
     for kind, name in (
@@ -158,6 +162,16 @@ async def test_a_worker_runs_with_the_documented_rights_and_no_more(
         await deployment.start().ready()
         await deployment.produce(TRAFFIC[len(TRAFFIC) // 2 :])
         await assert_exact(deployment)
+        [unknown] = topic_settings(deployment)
+        assert (unknown["state"], unknown["what"].startswith("not looked at: ")) == ("warn", True)
+        assert all(topic in unknown["what"] for topic in wanted(deployment.settings))
+        secure.allow("least", [Right(ResourceType.TOPIC, topic, LOOKING) for topic in wanted(deployment.settings)])
+        assert [check["what"] for check in topic_settings(deployment)] == ["as they should be"]
+
+
+def topic_settings(deployment: Deployment) -> list[dict[str, str]]:
+    """Return what the doctor says of how topics are set."""
+    return [check for check in json.loads(deployment.run("doctor", "--json").stdout) if check["name"] == NAME]
 
 
 async def test_what_is_forbidden_is_said_in_a_sentence(secure: SecureBroker, unique: str, tmp_path: Path) -> None:
@@ -174,6 +188,26 @@ async def test_what_is_forbidden_is_said_in_a_sentence(secure: SecureBroker, uni
         assert b"Traceback" not in forbidden.stderr
         assert b"cannot create topic" in forbidden.stderr
         assert b"docs/kafka-security.md" in forbidden.stderr
+        given = login(secure, "SASL_SSL", "SCRAM-SHA-256", "least")
+        given["kafka_bootstrap"] = given.pop("bootstrap")
+        assert "refuses: cannot create topic" in await fault_of_a_gateway(
+            Settings(events_topic=f"not-{unique}", **given)
+        )
+
+
+async def fault_of_a_gateway(settings: Settings) -> str:
+    """Return what a gateway says is wrong with the broker once it has looked."""
+    upstream = Upstream(settings)
+    before = upstream.fault
+
+    async def look() -> str | None:
+        return upstream.fault if upstream.fault != before else None
+
+    watching = asyncio.create_task(upstream.watch())
+    try:
+        return await eventually(look, "a look at the broker")
+    finally:
+        watching.cancel()
 
 
 async def test_topics_that_exist_are_enough_where_none_may_be_created(secure: SecureBroker, unique: str) -> None:

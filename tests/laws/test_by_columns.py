@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.domain.counting import count
+from stream.domain.packing import read_pane, unpack
 from stream.domain.panes import HOUR_MS
 from stream.domain.records import Run
 from stream.domain.sources import CountingPolicy, oldest_retained
@@ -42,7 +43,11 @@ def check(log: Log, places: set[int], rules: CountingPolicy) -> None:
         assert {name: batch.meters[name] for name in reference.meters} == reference.meters
         assert batch.watermark_ms == reference.watermark_ms
         state.apply(batch)
-        panes = {(preset, start): tally for start, held in state.panes.items() for preset, tally in held.items()}
+        panes = {
+            (preset, start): unpack(read_pane(packed))
+            for start, held in state.panes.items()
+            for preset, packed in held.items()
+        }
     oldest = oldest_retained(reference.watermark_ms, rules)
     retained = {key: tally for key, tally in reference.panes.items() if key[1] >= oldest}
     assert {key: tally for key, tally in panes.items() if key[1] >= oldest} == retained

@@ -186,7 +186,7 @@ def looks_at_one_tick(window: str, panes: int, presets: int = 1) -> int:
     for name in map(str, range(presets)):
         preset = board.preset(name)
         for start in range(0, panes * PANE_MS, PANE_MS):
-            preset.take(start, 0, Stamped(0, filled))
+            preset.take(start, 0, Stamped.of(0, filled))
         preset.decided_to_ms = (panes - 1) * PANE_MS
     board.tick_ms = (panes - 1) * PANE_MS
     board.resume()
@@ -214,7 +214,7 @@ def looks_at_silent_hours(hours: int) -> int:
     rules = RuleSet.model_validate({"rules": ({"name": "quiet", "kind": "silence", "after": "30m"},)})
     board = Board(deciding_policy(rules, 1))
     board.tick_ms, preset = 0, board.preset("summarize")
-    preset.take(0, 0, Stamped(0, Tally(decided={Cell("uri"): 1}, last_decided_ms=5_000)))
+    preset.take(0, 0, Stamped.of(0, Tally(decided={Cell("uri"): 1}, last_decided_ms=5_000)))
     preset.due_ms = PANE_MS
     preset.panes = watched = Watched(preset.panes)
     board.clocks.watermarks = {0: hours * HOUR_MS}
