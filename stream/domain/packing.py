@@ -144,11 +144,15 @@ def _recencies(pane: _PackedEndings | PackedPane) -> tuple[Recency, dict[str, Re
 
 def unpack(pane: PackedPane, packed: msgspec.Raw | None = None) -> Tally:
     """Return the tally that a pane's JSON tells of; it keeps `packed`, where that is what was read."""
+    seen, decided = counts_of(pane)
+    recency, by_source = _recencies(pane)
     sources = pane.sample_sources or ("",) * len(pane.samples)
     return Tally(
-        *counts_of(pane),
+        seen,
+        decided.copy(),
         pane.last_decided_ms,
-        *_recencies(pane),
+        Recency(recency.last_finished_ms, recency.failures.copy()),
+        by_source,
         tuple([FailedJob(*job, source) for job, source in zip(pane.samples, sources, strict=False)]),
         packed,
     )

@@ -20,6 +20,9 @@ SIGNATURE_HEADER = "X-Webhook-Signature"
 PING_BYTES = 256
 """The longest body that can be the ping, which is `{"test":"test"}`, and so the longest that is read unsigned."""
 
+MOST_OF_A_TIME = 40
+"""More bytes than a time has."""
+
 _NUMBER = re.compile(r"[0-9]{1,20}(\.[0-9]{1,9})?")
 _UNITS_A_MS = ((1e11, 1e-3), (1e14, 1.0), (1e17, 1e3))
 """Below each bound, how many of the unit make a millisecond: seconds, milliseconds, microseconds."""
@@ -60,8 +63,7 @@ class Verifier:
         """Tell whether the body is signed with one of the keys, or need not be."""
         if not self.keys:
             return True
-        if body[:1].isdigit():
-            # Daily's bodies are objects, and a time can hold a full stop: the digits after it could pass for a body.
+        if _could_go_on(claims.timestamp, body):
             return False
         # aiohttp keeps what is no UTF-8 in a header as surrogates.
         given = claims.signature.encode(errors="surrogateescape")
@@ -83,6 +85,12 @@ class Verifier:
         if at_ms is None:
             return Outcome.UNDATED
         return Outcome.STALE if abs(now_ms - at_ms) > self.tolerance_ms else None
+
+
+def _could_go_on(timestamp: str, body: bytes) -> bool:
+    """Tell whether a body may begin with the rest of the time that was signed, which can hold a full stop itself."""
+    rest, stop, _ = body[:MOST_OF_A_TIME].partition(b".")
+    return bool(stop) and read_timestamp(f"{timestamp}.{rest.decode(errors='replace')}") is not None
 
 
 def sign(key: bytes, timestamp: str, body: bytes) -> str:

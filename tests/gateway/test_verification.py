@@ -44,7 +44,7 @@ def test_what_is_wrongly_signed_is_not_taken_in(how: str) -> None:
     assert not is_taken_in(verifier, WRONGLY_SIGNED[how](BODY))
 
 
-@given(st.binary(max_size=200).filter(lambda body: not body[:1].isdigit()), st.integers(0, 7))
+@given(st.binary(max_size=200), st.integers(0, 7))
 def test_a_signature_covers_every_bit_of_the_body(body: bytes, bit: int) -> None:
     headers = signed(body, timestamp=str(NOW_MS))
     verifier = Verifier(KEYS, None, HOUR_MS)
@@ -101,7 +101,7 @@ def test_a_signature_vouches_for_one_timestamp_and_one_body(timestamp: str, body
         split for split in splits if is_taken_in(verifier, {**headers, "X-Webhook-Timestamp": split[0]}, split[1])
     ]
     assert len(taken_in) <= 1
-    assert body[:1].isdigit() or taken_in == [(timestamp, body)]
+    assert taken_in == [(timestamp, body)] or body[:1].isdigit()
 
 
 @pytest.mark.parametrize(("off_ms", "doubt"), [(0, None), (HOUR_MS, None), (HOUR_MS + 1, Outcome.STALE)])
