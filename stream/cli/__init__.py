@@ -3,12 +3,13 @@
 Law: whatever is expected to go wrong ends a command with one sentence and its exit code, in one place, here.
 """
 
+from importlib import import_module
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
+from typer.main import get_command, get_group
 
-from stream.cli import check, demo, doctor, feed, look, notify, receive, reconcile, replay, run, top, webhook
 from stream.cli.output import Ended, ExitCode, abandon_stdout, flush, say
 
 ABOUT = """Tells you when your Daily batch-processor jobs start failing.
@@ -24,7 +25,56 @@ out of reach.
 """
 
 
+MODULES = {
+    "up": "run",
+    "demo": "demo",
+    "worker": "run",
+    "gateway": "receive",
+    "broker": "run",
+    "produce": "feed",
+    "replay": "replay",
+    "alerts": "look",
+    "rates": "look",
+    "top": "top",
+    "reconcile": "reconcile",
+    "webhook": "webhook",
+    "notify": "notify",
+    "rules": "check",
+    "schema": "check",
+    "doctor": "doctor",
+}
+"""Which module holds each command, in the order they are listed in."""
+
+
+class _WhenAsked(dict[str, Any]):
+    """Commands by name. What a command needs is imported when it is asked for: all of it takes more than a second."""
+
+    def __getitem__(self, name: str) -> Any:
+        if super().__getitem__(name) is None:
+            self[name] = _load(name)
+        return super().__getitem__(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self[name] if name in self else default  # noqa: SIM401  # this is what that would call
+
+
+def _load(name: str) -> Any:
+    module = import_module(f"{__name__}.{MODULES[name]}")
+    group: typer.Typer | None = getattr(module, f"{name}_app", None)
+    if group is not None:
+        command = get_group(group)
+        command.name = name
+        return command
+    alone = typer.Typer(add_completion=False)
+    alone.command()(getattr(module, name))
+    return get_command(alone)
+
+
 class _Commands(TyperGroup):
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.commands = _WhenAsked(dict.fromkeys(MODULES))
+
     def invoke(self, ctx: Any) -> Any:
         """Run a command and give its ending the exit code that is documented."""
         try:
@@ -46,22 +96,11 @@ class _Commands(TyperGroup):
 
 
 app = typer.Typer(cls=_Commands, help=ABOUT, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-app.command()(run.up)
-app.command()(demo.demo)
-app.command()(run.worker)
-app.command()(receive.gateway)
-app.command()(run.broker)
-app.command()(feed.produce)
-app.command()(replay.replay)
-app.command()(look.alerts)
-app.command()(look.rates)
-app.command()(top.top)
-app.command()(reconcile.reconcile)
-app.add_typer(webhook.webhook_app, name="webhook")
-app.add_typer(notify.notify_app, name="notify")
-app.add_typer(check.rules_app, name="rules")
-app.add_typer(check.schema_app, name="schema")
-app.command()(doctor.doctor)
+
+
+@app.callback()
+def _begin() -> None:
+    pass
 
 
 def main() -> None:
