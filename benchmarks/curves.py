@@ -6,7 +6,9 @@
 Presets are tried twice: each as busy as one of three, and with all of them sharing what three had. A worker's cost is
 that of events and that of each preset's pane they change, so sharing makes events dearer: few are left to each pane.
 
-The last curve is one run over ten million jobs, all of them remembered; it is followed by a restart, timed.
+The last curve is one run over ten million jobs, all of them remembered: one million within three days, so that there
+are as many panes as a worker keeps, and nine million in the hour and a quarter after that, by which memory is measured.
+It is followed by a SIGKILL and a restart, timed.
 """
 
 import argparse
@@ -15,14 +17,14 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 
 from matplotlib.figure import Figure
 
 from benchmarks import presetwatch, topics
-from benchmarks.events import APART_SECONDS, PRESETS, draw
+from benchmarks.events import APART_SECONDS, FIRST_SECONDS, PRESETS, SEED, Event, draw
 from benchmarks.measure import Meter, watch
 from benchmarks.report import machine
 from stream.local.broker import EmbeddedBroker
@@ -32,9 +34,10 @@ EVENTS = 300_000
 ROUNDS = 2
 PARTITIONS = 4
 RULES = 20
-REMEMBERED = 10_000_000
-REMEMBERED_APART_SECONDS = 0.005
-"""All of them come within fourteen hours, less than the dedupe horizon."""
+DAYS = 3
+LONG_AGO, LATELY = 1_000_000, 9_000_000
+REMEMBERED = LONG_AGO + LATELY
+LATELY_APART_SECONDS = 0.0005
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,21 +121,34 @@ class Memory:
 
 def remembered(course: Course) -> Memory:
     """Measure what it costs to remember jobs."""
-    topic = course.topic(len(PRESETS), PARTITIONS, REMEMBERED, REMEMBERED_APART_SECONDS)
-    app, found = course.app(topic, Setting("")), Memory()
+    topic = f"remembered-{uuid.uuid4().hex[:8]}"
+    topics.create(course.bootstrap, topic, PARTITIONS)
+    topics.fill(course.bootstrap, topic, _over_days())
+    app = course.app(topic, Setting("", window=f"{DAYS}d"))
+    app, found = replace(app, settings={"DEDUPE_HORIZON": f"{DAYS + 1}d"}), Memory()
     with app.run() as running:
         samples = list(_samples(running))
     steps = range(0, len(samples) - 1, max(1, (len(samples) - 1) // 10))
     for step in steps:
         (before, cpu, _), (after, later, _) = samples[step], samples[min(step + steps.step, len(samples) - 1)]
         found.speeds[f"{before / 1e6:.0f} M"] = (after - before) / (later - cpu)
-    found.bytes_each = (samples[-1][2] - samples[0][2]) / (samples[-1][0] - samples[0][0])
+    lately = [sample for sample in samples if sample[0] >= LONG_AGO]
+    found.bytes_each = (lately[-1][2] - lately[0][2]) / (lately[-1][0] - lately[0][0])
     started = time.monotonic()
     with app.run() as running:
         while running.counted() < REMEMBERED:
             time.sleep(0.05)
         found.ready_seconds = time.monotonic() - started
     return found
+
+
+def _over_days() -> Iterator[Event]:
+    """Yield events of some days, and then many in little time."""
+    apart = DAYS * 86_400 / LONG_AGO
+    yield from draw(LONG_AGO, apart_seconds=apart)
+    yield from draw(
+        LATELY, apart_seconds=LATELY_APART_SECONDS, first_seconds=FIRST_SECONDS + LONG_AGO * apart, seed=SEED + 1
+    )
 
 
 def _samples(running: presetwatch.Workers) -> Iterator[tuple[int, float, int]]:
@@ -178,7 +194,8 @@ def write(curves: dict[str, dict[str, float]], memory: Memory | None) -> None:
     if memory is not None:
         text += (
             f"\nOf ten million jobs remembered in one run, each took {memory.bytes_each:.1f} bytes of resident memory. "
-            f"After a SIGKILL a new worker stood at the end again after {memory.ready_seconds:.1f} s.\n"
+            f"After a SIGKILL a new worker, with {DAYS} days of panes, stood at the end again after "
+            f"{memory.ready_seconds:.1f} s.\n"
         )
     (RESULTS / "curves.md").write_text(text)
     (RESULTS / "curves.json").write_text(json.dumps(curves, indent=1) + "\n")

@@ -33,12 +33,18 @@ class Event(NamedTuple):
     event_ts: float
 
 
-def draw(count: int, presets: tuple[str, ...] = PRESETS, apart_seconds: float = APART_SECONDS) -> Iterator[Event]:
+def draw(
+    count: int,
+    presets: tuple[str, ...] = PRESETS,
+    apart_seconds: float = APART_SECONDS,
+    first_seconds: float = FIRST_SECONDS,
+    seed: int = SEED,
+) -> Iterator[Event]:
     """Draw so many events, in the order of their time."""
-    chance = Random(SEED)
+    chance = Random(seed)
     for number in range(count):
         job_id = str(UUID(int=chance.getrandbits(128)))
-        event_ts = FIRST_SECONDS + number * apart_seconds
+        event_ts = first_seconds + number * apart_seconds
         failed = chance.random() < ERROR_SHARE
         yield Event(job_id, chance.choice(presets), failed, int(event_ts * 1000), event_ts)
 

@@ -1,9 +1,12 @@
 """How many signed webhooks a second one gateway on one core takes in, and how long its answers take.
 
-    python -m benchmarks.gateway [--seconds 20] [--connections 32]
+    python -m benchmarks.gateway [--seconds 20] [--connections 32] [--rate 2000]
 
 It needs `wrk` and, on Linux, `taskset`; the broker is that of KAFKA_BOOTSTRAP, else an embedded one. The gateway has a
 core of its own; wrk and the broker share the others, so on a small machine they are part of what is measured.
+
+Without a rate, each connection sends the next webhook when the last is answered. With one, webhooks are due at even
+distances, and each is sent by the first connection that is free from then on.
 """
 
 import argparse
@@ -45,6 +48,20 @@ end
 function request() at = at % #requests + 1; return requests[at] end
 """
 
+AT_A_RATE = """
+local ffi = require("ffi")
+ffi.cdef[[ struct instant {{ long seconds; long nanoseconds; }}; int clock_gettime(int clock, struct instant *now); ]]
+local instant, due = ffi.new("struct instant"), nil
+local function now()
+  ffi.C.clock_gettime(1, instant)
+  return tonumber(instant.seconds) * 1000 + tonumber(instant.nanoseconds) / 1e6
+end
+function delay()
+  due = (due or now()) + {apart_ms}
+  return math.max(0, due - now())
+end
+"""
+
 
 def body(number: int) -> bytes:
     payload = {
@@ -60,14 +77,15 @@ def body(number: int) -> bytes:
     return json.dumps(event | {"event_ts": time.time()}).encode()
 
 
-def write_script(folder: Path) -> Path:
+def write_script(folder: Path, rate: float | None) -> Path:
     timestamp = str(time.time_ns() // 10**6)
     bodies = map(body, range(DIFFERENT))
     lines = [b" ".join((timestamp.encode(), sign(KEY, timestamp, each).encode(), each)) for each in bodies]
     (folder / "bodies").write_bytes(b"\n".join(lines))
     names = {"timestamp": TIMESTAMP_HEADER, "signature": SIGNATURE_HEADER, "path": WEBHOOKS_PATH}
     script = folder / "signed.lua"
-    script.write_text(SCRIPT.format(bodies=folder / "bodies", **names))
+    pace = AT_A_RATE.format(apart_ms=1000 / rate) if rate else ""
+    script.write_text(SCRIPT.format(bodies=folder / "bodies", **names) + pace)
     return script
 
 
@@ -140,6 +158,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=20)
     parser.add_argument("--connections", type=int, nargs="+", default=[16, 32, 64])
     parser.add_argument("--core", type=int, default=0)
+    parser.add_argument("--rate", type=float, help="webhooks a second; as fast as they are answered without it")
     given = parser.parse_args()
     if not shutil.which("wrk"):
         sys.exit("The load comes from wrk, which is not here: `apt install wrk`.")
@@ -150,7 +169,7 @@ def main() -> None:
         )
         port = free_port(23_000)
         pid = stack.enter_context(gateway(bootstrap, port, given.core))
-        script = write_script(folder)
+        script = write_script(folder, given.rate)
         measure(5, 16, port, script, pid)  # so that all is warm
         for connections in given.connections:
             measure(given.seconds, connections, port, script, pid)

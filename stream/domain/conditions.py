@@ -24,7 +24,7 @@ class _Threshold:
 
     def signal(self, rule: ThresholdRule, sight: Sight, counted: Counted) -> Signal:
         errors, total = sight.sum_over(rule, rule.window_ms)
-        if not total:
+        if not errors:
             return Signal.CLEAR
         if total >= rule.min_jobs and is_above(rule.error_rate, errors, total, rule.confidence):
             return Signal.BREACH

@@ -7,6 +7,7 @@ public models in `schemas.tally`; a test holds the two against each other.
 """
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -163,4 +164,8 @@ def _pack_counts(counts: dict[Cell, int]) -> tuple[CellCount, ...]:
 
 
 def _unpack_counts(counts: Iterable[CellCount]) -> dict[Cell, int]:
-    return {Cell(source, reason, stage, root): jobs for source, reason, stage, root, jobs in counts}
+    return {_cell(source, reason, stage, root): jobs for source, reason, stage, root, jobs in counts}
+
+
+_cell = lru_cache(maxsize=4096)(Cell)
+"""Cells are few and panes many: what is read of each would otherwise hold cells and names of its own."""
