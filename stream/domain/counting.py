@@ -20,6 +20,7 @@ from stream.domain.columns import ONLY_TIME, Columns, Rows, Times, read
 from stream.domain.dedupe import Jobs, first_times, note
 from stream.domain.homes import Origin, homes, read_origin
 from stream.domain.job_names import names
+from stream.domain.packing import pack
 from stream.domain.panes import HOUR_MS
 from stream.domain.presets import Bounded
 from stream.domain.records import Run
@@ -57,7 +58,7 @@ class Sifted(NamedTuple):
 def _tallied(sifted: Sifted, policy: CountingPolicy) -> Batch:
     batch, counted = sifted
     if counted is not None:
-        batch.tallies = tally(counted, policy)
+        batch.tallies = {key: pack(key[1], one) for key, one in tally(counted, policy).items()}
     return batch
 
 

@@ -15,11 +15,9 @@ from typing import Final, Literal
 import msgspec
 
 from stream.domain.dedupe import JOB_BYTES, joined, pack_jobs, unpack_jobs
-from stream.domain.packing import pack, read_pane, unpack
+from stream.domain.packing import read_pane, sum_packed
 from stream.domain.panes import HOUR_MS
 from stream.domain.sources import Batch, SourceState
-from stream.domain.tally import Tally
-from stream.domain.tally import merged as sum_of
 from stream.domain.tallying import PaneKey
 
 FORMAT: Final = 1
@@ -101,11 +99,10 @@ def decode(key: bytes, value: bytes) -> Batch | Corrupt:
     return batch
 
 
-def _tallies(header: _Header) -> Iterator[tuple[PaneKey, Tally]]:
+def _tallies(header: _Header) -> Iterator[tuple[PaneKey, msgspec.Raw]]:
     for preset, panes in header.tallies.items():
         for packed in panes:
-            pane = read_pane(packed)
-            yield (preset, pane.start_ms), unpack(pane, packed)
+            yield (preset, read_pane(packed).start_ms), packed
 
 
 def _other_format(line: bytes) -> str | None:
@@ -119,7 +116,7 @@ def _other_format(line: bytes) -> str | None:
 def _by_preset(batch: Batch) -> dict[str, tuple[msgspec.Raw, ...]]:
     grouped: dict[str, list[msgspec.Raw]] = {}
     for preset, start in sorted(batch.tallies):
-        grouped.setdefault(preset, []).append(pack(start, batch.tallies[preset, start]))
+        grouped.setdefault(preset, []).append(batch.tallies[preset, start])
     return {preset: tuple(panes) for preset, panes in grouped.items()}
 
 
@@ -153,12 +150,12 @@ def merged(batches: Sequence[Batch], kept: int) -> Batch:
     """Return one batch that does what some do that follow on each other."""
     whole = Batch(batches[0].first, batches[-1].last, batches[-1].watermark_ms)
     whole.jobs = joined(batch.jobs for batch in batches)
-    parts: dict[PaneKey, list[Tally]] = {}
+    parts: dict[PaneKey, list[msgspec.Raw]] = {}
     for batch in batches:
         whole.forwarded_to.update(batch.forwarded_to)
-        for key, tally in batch.tallies.items():
-            parts.setdefault(key, []).append(tally)
-    whole.tallies = {key: sum_of(tallies, kept) for key, tallies in parts.items()}
+        for key, packed in batch.tallies.items():
+            parts.setdefault(key, []).append(packed)
+    whole.tallies = {key: sum_packed(key[1], tallies, kept) for key, tallies in parts.items()}
     return whole
 
 

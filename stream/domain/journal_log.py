@@ -6,7 +6,7 @@ the merged record is written before those it replaces are deleted, and until the
 """
 
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from stream.domain.journal import Corrupt, Hole, decode, encode, expires_at, fold, merged, record_key, source_of
 from stream.domain.sources import Batch, SourceState
@@ -81,6 +81,7 @@ class JournalLog:
             else:
                 self.entries.append(_entry(kept, len(value), batch, state))
                 self.newest, reached = batch, batch.last + 1
+                self._let_go()
 
     def _rescued(self, key: bytes, value: bytes, batch: Batch) -> bytes:
         kept = self._key(batch)
@@ -108,9 +109,20 @@ class JournalLog:
         yield key, value
         if batch.last >= batch.first:
             self.entries.append(_entry(key, len(value), batch, state))
+            self._let_go()
         while len(self.entries) >= TOGETHER and _are_worth_merging(self.entries[-TOGETHER:]):
             yield from self._merge(state)
         yield from self._drop(before_ms)
+
+    def _let_go(self) -> None:
+        """Let go of what records say after which too much has come for them to be merged with it."""
+        size, at = 0, len(self.entries)
+        while at and size <= LARGEST_BYTES:
+            at -= 1
+            size += self.entries[at].size
+        while size > LARGEST_BYTES and at >= 0 and self.entries[at].batch is not None:
+            self.entries[at] = replace(self.entries[at], batch=None)
+            at -= 1
 
     def _merge(self, state: SourceState) -> Iterator[Record]:
         parts = self.entries[-TOGETHER:]

@@ -6,14 +6,14 @@ Law: unpacking what was packed gives an equal tally, and equal tallies pack to e
 public models in `schemas.tally`; a test holds the two against each other.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
 
 from stream.domain.recency import Recency
-from stream.domain.tally import Cell, FailedJob, Tally
+from stream.domain.tally import Cell, FailedJob, Tally, merged
 
 CellCount = tuple[str, str, str, str, int]
 """The fields of a cell, and how many jobs there are of it. Plain tuples are what msgspec reads fastest."""
@@ -91,14 +91,8 @@ def read_panes(message: PackedTally) -> list[tuple[PackedPane, msgspec.Raw]] | N
 
 
 def pack(start_ms: int, tally: Tally) -> msgspec.Raw:
-    """Return the JSON of one pane's tally, which the tally keeps: it is of no other pane."""
-    if tally.packed is None:
-        tally.packed = msgspec.Raw(msgspec.json.encode(_pane(start_ms, tally)))
-    return tally.packed
-
-
-def _pane(start_ms: int, tally: Tally) -> PackedPane:
-    return PackedPane(
+    """Return the JSON of one pane's tally."""
+    pane = PackedPane(
         start_ms,
         _pack_counts(tally.seen),
         None if tally.decided is tally.seen or tally.decided == tally.seen else _pack_counts(tally.decided),
@@ -110,6 +104,14 @@ def _pane(start_ms: int, tally: Tally) -> PackedPane:
         {name: _ending(one, tally.recency) for name, one in sorted(tally.recency_by_source.items())},
         tuple([job.source_type for job in tally.samples]),
     )
+    return msgspec.Raw(msgspec.json.encode(pane))
+
+
+def sum_packed(start_ms: int, parts: Sequence[msgspec.Raw], kept: int) -> msgspec.Raw:
+    """Return the JSON of the sum of some tallies of one pane; of one alone, itself."""
+    if len(parts) == 1:
+        return parts[0]
+    return pack(start_ms, merged([unpack(read_pane(part)) for part in parts], kept))
 
 
 def _ending(one: Recency, whole: Recency) -> Ending | None:
@@ -143,8 +145,8 @@ def _recencies(pane: _PackedEndings | PackedPane) -> tuple[Recency, dict[str, Re
     return whole, {name: whole if ending is None else Recency(*ending) for name, ending in pane.sources.items()}
 
 
-def unpack(pane: PackedPane, packed: msgspec.Raw | None = None) -> Tally:
-    """Return the tally that a pane's JSON tells of; it keeps `packed`, where that is what was read."""
+def unpack(pane: PackedPane) -> Tally:
+    """Return the tally that a pane's JSON tells of."""
     seen, decided = counts_of(pane)
     recency, by_source = _recencies(pane)
     sources = pane.sample_sources or ("",) * len(pane.samples)
@@ -155,7 +157,6 @@ def unpack(pane: PackedPane, packed: msgspec.Raw | None = None) -> Tally:
         Recency(recency.last_finished_ms, recency.failures.copy()),
         by_source,
         tuple([FailedJob(*job, source) for job, source in zip(pane.samples, sources, strict=False)]),
-        packed,
     )
 
 

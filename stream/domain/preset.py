@@ -55,7 +55,7 @@ class Stamped:
     @property
     def tally(self) -> Tally:
         """All of the tally."""
-        return self.whole if isinstance(self.whole, Tally) else unpack(read_pane(self.whole), self.whole)
+        return self.whole if isinstance(self.whole, Tally) else unpack(read_pane(self.whole))
 
     @property
     def endings(self) -> Endings:

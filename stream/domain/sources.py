@@ -15,9 +15,8 @@ import msgspec
 from stream.domain.columns import Parked
 from stream.domain.dedupe import Jobs, RememberedJobs, no_jobs
 from stream.domain.homes import Home
-from stream.domain.packing import pack, read_pane, unpack
+from stream.domain.packing import sum_packed
 from stream.domain.panes import HOUR_MS, pane_start
-from stream.domain.tally import Tally, merged
 from stream.domain.tallying import PaneKey
 
 
@@ -50,7 +49,8 @@ class Batch:
     last: int
     watermark_ms: int | None
     jobs: Jobs = field(default_factory=no_jobs)
-    tallies: dict[PaneKey, Tally] = field(default_factory=dict)
+    tallies: dict[PaneKey, msgspec.Raw] = field(default_factory=dict)
+    """Packed: they are written as they are, and few are ever looked at again."""
     parked: list[Parked] = field(default_factory=list)
     forwarded: list[Forwarded] = field(default_factory=list)
     forwarded_to: dict[int, int] = field(default_factory=dict)
@@ -68,7 +68,7 @@ class SourceState:
     position: int = 0
     watermark_ms: int | None = None
     panes: dict[int, dict[str, msgspec.Raw]] = field(default_factory=dict)
-    """Tallies by pane start and preset, packed: there are many, and few are ever looked at again."""
+    """Tallies by pane start and preset, packed."""
     starts: list[int] = field(default_factory=list)
     """The pane starts of `panes` as a heap, oldest first."""
     newest_pane: dict[str, int] = field(default_factory=dict)
@@ -84,22 +84,21 @@ class SourceState:
         self.watermark_ms = batch.watermark_ms
         self.forwarded_to.update(batch.forwarded_to)
         self.jobs.remember(batch.jobs)
-        for (preset, start), delta in batch.tallies.items():
-            self._merge(preset, start, delta)
+        for (preset, start), packed in batch.tallies.items():
+            self._merge(preset, start, packed)
 
     def know(self, newest: Mapping[str, int]) -> None:
         """Take note of presets by the start of their newest pane."""
         for preset, start in newest.items():
             self.newest_pane[preset] = max(start, self.newest_pane.get(preset, start))
 
-    def _merge(self, preset: str, start: int, delta: Tally) -> None:
+    def _merge(self, preset: str, start: int, packed: msgspec.Raw) -> None:
         if start not in self.panes:
             self.panes[start] = {}
             heappush(self.starts, start)
         pane = self.panes[start]
-        if preset in pane:
-            delta = merged((unpack(read_pane(pane[preset])), delta), self.policy.errors_kept)
-        pane[preset] = pack(start, delta)
+        known = (pane[preset],) if preset in pane else ()
+        pane[preset] = sum_packed(start, (*known, packed), self.policy.errors_kept)
         self.newest_pane[preset] = max(start, self.newest_pane.get(preset, start))
 
     def _expire_panes(self) -> None:

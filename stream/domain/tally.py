@@ -3,14 +3,12 @@
 Law: `merge` is commutative and associative and the empty tally is its identity, so a log may be split over partitions,
 cut into batches and folded in any order with the same result.
 
-A tally that has been handed on is not changed any more: it may be part of several batches, panes and messages.
+A tally that has been handed on is not changed any more: it may share its parts with others.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
-
-import msgspec
 
 from stream.domain.recency import Recency
 
@@ -55,17 +53,13 @@ class Tally:
     recency_by_source: dict[str, Recency] = field(default_factory=dict)
     """The same for the jobs of each source type."""
     samples: tuple[FailedJob, ...] = ()
-    packed: msgspec.Raw | None = field(default=None, compare=False, repr=False)
-    """Its message form, once that has been asked for (see `packing`)."""
 
     def see(self, cell: Cell) -> None:
         """Count one job at its event time."""
-        self.packed = None
         self.seen[cell] = self.seen.get(cell, 0) + 1
 
     def decide(self, cell: Cell, job: FailedJob, decided_ms: int, kept: int) -> None:
         """Count one job for rules; it ended at `job.at_ms` and became known at `decided_ms`."""
-        self.packed = None
         self.decided[cell] = self.decided.get(cell, 0) + 1
         self.last_decided_ms = max(self.last_decided_ms, decided_ms)
         for recency in (self.recency, self.recency_of(cell.source_type)):
@@ -85,7 +79,6 @@ class Tally:
 
     def merge(self, other: "Tally", kept: int) -> None:
         """Take in another tally of the same preset; `kept` is how many failures are remembered of each reason."""
-        self.packed = None
         add_counts(self.seen, other.seen)
         add_counts(self.decided, other.decided)
         self.last_decided_ms = max(self.last_decided_ms, other.last_decided_ms)
