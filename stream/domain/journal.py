@@ -9,13 +9,13 @@ names, then their notes.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import msgspec
 
-from stream.domain.dedupe import JOB_BYTES, joined, pack_jobs, unpack_jobs
-from stream.domain.packing import read_pane, sum_packed
+from stream.domain.dedupe import JOB_BYTES, Jobs, joined, no_jobs, pack_jobs, unpack_jobs
+from stream.domain.packing import read_counts, sum_packed
 from stream.domain.panes import HOUR_MS
 from stream.domain.sources import Batch, SourceState
 from stream.domain.tallying import PaneKey
@@ -102,7 +102,7 @@ def decode(key: bytes, value: bytes) -> Batch | Corrupt:
 def _tallies(header: _Header) -> Iterator[tuple[PaneKey, msgspec.Raw]]:
     for preset, panes in header.tallies.items():
         for packed in panes:
-            yield (preset, read_pane(packed).start_ms), packed
+            yield (preset, read_counts(packed).start_ms), packed
 
 
 def _other_format(line: bytes) -> str | None:
@@ -131,12 +131,16 @@ def fold(state: SourceState, batches: Iterable[Batch]) -> Hole | None:
     # Of records that start alike the longest tells of all the others: it was merged from them.
     ordered = sorted(batches, key=lambda batch: (batch.first, -batch.last, batch.watermark_ms or 0))
     state.position = _start(ordered)
+    jobs: list[Jobs] = []
     for batch in ordered:
         if batch.first < state.position:
             continue
         if batch.first > state.position:
             return Hole(state.position, batch.first)
-        state.apply(batch)
+        jobs.append(batch.jobs)
+        state.apply(replace(batch, jobs=no_jobs()))
+    # All at once: there may be millions.
+    state.jobs.remember(joined(jobs))
     return None
 
 

@@ -34,12 +34,17 @@ class _PackedEndings(msgspec.Struct, frozen=True):
     sources: dict[str, Ending | None] = {}
 
 
-class PackedPane(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`schemas.tally.PaneCounts`."""
+class PackedCounts(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Of `schemas.tally.PaneCounts`, which pane it is and how many jobs it holds."""
 
     start_ms: int
     seen: tuple[CellCount, ...] = ()
     decided: tuple[CellCount, ...] | None = None
+
+
+class PackedPane(PackedCounts, frozen=True, omit_defaults=True):
+    """`schemas.tally.PaneCounts`."""
+
     last_decided_ms: int = -1
     last_finished_ms: int = -1
     failures: dict[str, tuple[int, ...]] = {}
@@ -66,6 +71,7 @@ class PackedTally(msgspec.Struct, frozen=True, omit_defaults=True):
 
 _tally_decoder = msgspec.json.Decoder(PackedTally)
 _endings_decoder = msgspec.json.Decoder(_PackedEndings)
+_counts_decoder = msgspec.json.Decoder(PackedCounts)
 _pane_decoder = msgspec.json.Decoder(PackedPane)
 
 
@@ -80,6 +86,11 @@ def read_tally(value: bytes | None) -> PackedTally | None:
 def read_pane(packed: msgspec.Raw) -> PackedPane:
     """Return what a pane's JSON says. Raises `msgspec.MsgspecError`."""
     return _pane_decoder.decode(packed)
+
+
+def read_counts(packed: msgspec.Raw) -> PackedCounts:
+    """Return which pane a pane's JSON is of and how many jobs it holds; a recovery reads many. Raises as above."""
+    return _counts_decoder.decode(packed)
 
 
 def read_panes(message: PackedTally) -> list[tuple[PackedPane, msgspec.Raw]] | None:
@@ -120,7 +131,7 @@ def _ending(one: Recency, whole: Recency) -> Ending | None:
     return one.last_finished_ms, dict(sorted(one.failures.items()))
 
 
-def counts_of(pane: PackedPane) -> tuple[dict[Cell, int], dict[Cell, int]]:
+def counts_of(pane: PackedCounts) -> tuple[dict[Cell, int], dict[Cell, int]]:
     """Return the jobs seen and those decided; mostly that is one and the same."""
     seen = _unpack_counts(pane.seen)
     return seen, seen if pane.decided is None else _unpack_counts(pane.decided)

@@ -13,7 +13,7 @@ import msgspec
 from schemas.alert import AlertEvent
 from stream.domain.alerting import Alert, Phase
 from stream.domain.hours import Hours
-from stream.domain.packing import Endings, PackedPane, counts_of, endings_of, pack, read_pane, unpack
+from stream.domain.packing import Endings, PackedCounts, counts_of, endings_of, pack, read_pane, unpack
 from stream.domain.panes import HOUR_MS, next_boundary, pane_start
 from stream.domain.recency import Recency
 from stream.domain.rule_fields import FINE_MS
@@ -48,7 +48,7 @@ class Stamped:
         return cls(offset, tally.seen, tally.decided, tally)
 
     @classmethod
-    def read(cls, offset: int, pane: PackedPane, packed: msgspec.Raw) -> "Stamped":
+    def read(cls, offset: int, pane: PackedCounts, packed: msgspec.Raw) -> "Stamped":
         """Return a pane's tally, given its JSON and what that says."""
         return cls(offset, *counts_of(pane), packed)
 

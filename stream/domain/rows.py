@@ -18,7 +18,7 @@ from stream.domain.alerting import Alert
 from stream.domain.clocks import Clocks, Waiting
 from stream.domain.deciding import Board
 from stream.domain.hours import DAY_MS
-from stream.domain.packing import read_pane
+from stream.domain.packing import read_counts
 from stream.domain.panes import HOUR_MS
 from stream.domain.preset import Preset, Stamped
 from stream.domain.recency import Recency
@@ -223,6 +223,6 @@ def _restore_day(board: Board, name: str, row: DayRow) -> None:
 def _restore_block(board: Board, name: str, row: BlockRow) -> None:
     preset = board.preset(name)
     for source, offset, packed in ((pane.source, pane.offset, pane.counts) for pane in row.panes):
-        pane = read_pane(packed)
+        pane = read_counts(packed)
         preset.take(pane.start_ms, source, Stamped.read(offset, pane, packed))
         board.newest_pane_ms = max(board.newest_pane_ms, pane.start_ms)
