@@ -131,7 +131,7 @@ async def _leak(admin: AIOKafkaAdminClient, settings: Settings, found: Mapping[s
                 f"Topic {topic} would lose state, with cleanup.policy={policy} and {limits}: set it with `{mend}`; "
                 "what it has dropped already comes back only under a new PRESETWATCH_APP_ID, which rebuilds all state."
             )
-        if "compact" not in policy:
+        if policy and "compact" not in policy:
             tell(f"Topic {topic} grows without end, with cleanup.policy={policy}: set it with `{mend}`.")
     return None
 

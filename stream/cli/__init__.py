@@ -55,7 +55,7 @@ class _WhenAsked(dict[str, Any]):
         return super().__getitem__(name)
 
     def get(self, name: str, default: Any = None) -> Any:
-        return self[name] if name in self else default  # noqa: SIM401  # this is what that would call
+        return self[name] if name in self else default  # noqa: SIM401  # that of a dict does not ask `__getitem__`
 
 
 def _load(name: str) -> Any:

@@ -10,14 +10,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heapreplace
 
-import msgspec
-
 from schemas.alert import AlertEvent
 from stream.domain.alerting import Alert, Phase, Reading, Signal, Trigger, observe
 from stream.domain.clocks import Clocks
 from stream.domain.evidence import WHOLE_TOPIC, Change, describe, resolve_removed
 from stream.domain.hours import day_of
-from stream.domain.packing import PackedPane, PackedTally, read_panes
+from stream.domain.packing import PackedTally, PaneForm, read_panes
 from stream.domain.panes import HOUR_MS, next_boundary, pane_start
 from stream.domain.preset import FORGET_AFTER_MS, Preset, Stamped
 from stream.domain.rule_base import BaseRule, alert_key
@@ -68,7 +66,7 @@ class Board:
             self._merge(message, panes)
         return panes is not None
 
-    def _merge(self, message: PackedTally, panes: list[tuple[PackedPane, msgspec.Raw]]) -> None:
+    def _merge(self, message: PackedTally, panes: list[PaneForm]) -> None:
         source = message.source_partition
         if message.watermark_ms is not None:
             self.clocks.pass_time(source, message.watermark_ms, message.waits_for)
@@ -79,10 +77,10 @@ class Board:
         preset = self.preset(message.preset)
         preset.catch_up(self.tick_ms)
         oldest_ms = self.oldest_retained()
-        for pane, packed in panes:
+        for pane in panes:
             if pane.start_ms < oldest_ms:
                 continue
-            stamped = Stamped.read(message.offset, pane, packed)
+            stamped = Stamped.read(message.offset, pane)
             if preset.take(pane.start_ms, source, stamped):
                 self._note(message.preset, preset, pane.start_ms)
 

@@ -15,7 +15,7 @@ from typing import Final, Literal
 import msgspec
 
 from stream.domain.dedupe import JOB_BYTES, Jobs, joined, no_jobs, pack_jobs, unpack_jobs
-from stream.domain.packing import read_counts, sum_packed
+from stream.domain.packing import UNREADABLE, read_pane, sum_packed
 from stream.domain.panes import HOUR_MS
 from stream.domain.sources import Batch, SourceState
 from stream.domain.tallying import PaneKey
@@ -34,7 +34,7 @@ class _Header(msgspec.Struct, frozen=True, omit_defaults=True):
     last: int
     watermark_ms: int | None = None
     tallies: dict[str, tuple[msgspec.Raw, ...]] = {}
-    """By preset, each a `PackedPane`."""
+    """By preset, each a `PaneForm`."""
     source: str = ""
     forwarded_to: dict[int, int] = {}
 
@@ -90,7 +90,7 @@ def decode(key: bytes, value: bytes) -> Batch | Corrupt:
     try:
         header = msgspec.json.decode(line, type=_Header)
         tallies = dict(_tallies(header))
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         return Corrupt(key, _other_format(line) or f"its header does not fit: {error}")
     if len(packed) % JOB_BYTES:
         return Corrupt(key, f"its {len(packed)} bytes of jobs are not a multiple of {JOB_BYTES}")
@@ -102,13 +102,13 @@ def decode(key: bytes, value: bytes) -> Batch | Corrupt:
 def _tallies(header: _Header) -> Iterator[tuple[PaneKey, msgspec.Raw]]:
     for preset, panes in header.tallies.items():
         for packed in panes:
-            yield (preset, read_counts(packed).start_ms), packed
+            yield (preset, read_pane(packed).start_ms), packed
 
 
 def _other_format(line: bytes) -> str | None:
     try:
         found = msgspec.json.decode(line, type=_Version).v
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return None
     return None if found == FORMAT else f"it has format {found}, of another version of presetwatch; this reads {FORMAT}"
 

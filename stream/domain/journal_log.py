@@ -30,7 +30,7 @@ class Entry:
     expires_ms: int
     """The watermark from which it says nothing any more."""
     batch: Batch | None
-    """What it says; None once it is too large to be merged."""
+    """What it says; None once it will not be merged any more."""
 
 
 @dataclass(slots=True)
@@ -115,14 +115,19 @@ class JournalLog:
         yield from self._drop(before_ms)
 
     def _let_go(self) -> None:
-        """Let go of what records say after which too much has come for them to be merged with it."""
+        """Let go of what old records say: too much has come since, or one too large, for a merge to reach them.
+
+        Records that hold the same panes shrink as they are merged, so that now and then two could have been one.
+        """
         size, at = 0, len(self.entries)
-        while at and size <= LARGEST_BYTES:
+        while at and size <= 2 * LARGEST_BYTES and self.entries[at - 1].batch is not None:
             at -= 1
             size += self.entries[at].size
-        while size > LARGEST_BYTES and at >= 0 and self.entries[at].batch is not None:
-            self.entries[at] = replace(self.entries[at], batch=None)
+        if at and self.entries[at - 1].batch is None:
             at -= 1
+        while at and self.entries[at - 1].batch is not None:
+            at -= 1
+            self.entries[at] = replace(self.entries[at], batch=None)
 
     def _merge(self, state: SourceState) -> Iterator[Record]:
         parts = self.entries[-TOGETHER:]

@@ -25,7 +25,7 @@ Sample = tuple[int, str, str]
 """A failed job: when, its id, and the reason."""
 
 
-class _PackedEndings(msgspec.Struct, frozen=True):
+class _EndingsForm(msgspec.Struct, frozen=True):
     """Of `schemas.tally.PaneCounts`, how jobs ended."""
 
     last_decided_ms: int = -1
@@ -34,17 +34,16 @@ class _PackedEndings(msgspec.Struct, frozen=True):
     sources: dict[str, Ending | None] = {}
 
 
-class PackedCounts(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Of `schemas.tally.PaneCounts`, which pane it is and how many jobs it holds."""
+UNREADABLE = (msgspec.MsgspecError, RecursionError)
+"""What msgspec raises at what it was not told to expect; the second at what is nested too deep."""
+
+
+class PaneForm(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`schemas.tally.PaneCounts`: what the JSON of a pane says."""
 
     start_ms: int
     seen: tuple[CellCount, ...] = ()
     decided: tuple[CellCount, ...] | None = None
-
-
-class PackedPane(PackedCounts, frozen=True, omit_defaults=True):
-    """`schemas.tally.PaneCounts`."""
-
     last_decided_ms: int = -1
     last_finished_ms: int = -1
     failures: dict[str, tuple[int, ...]] = {}
@@ -61,7 +60,7 @@ class PackedTally(msgspec.Struct, frozen=True, omit_defaults=True):
     watermark_ms: int | None = None
     preset: str | None = None
     panes: tuple[msgspec.Raw, ...] = ()
-    """Each a `PackedPane`; see `read_pane`."""
+    """Each a `PaneForm`; see `read_pane`."""
     waits_for: dict[int, int] = {}
 
     def to_json(self) -> bytes:
@@ -70,40 +69,34 @@ class PackedTally(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 _tally_decoder = msgspec.json.Decoder(PackedTally)
-_endings_decoder = msgspec.json.Decoder(_PackedEndings)
-_counts_decoder = msgspec.json.Decoder(PackedCounts)
-_pane_decoder = msgspec.json.Decoder(PackedPane)
+_endings_decoder = msgspec.json.Decoder(_EndingsForm)
+_pane_decoder = msgspec.json.Decoder(PaneForm)
 
 
 def read_tally(value: bytes | None) -> PackedTally | None:
     """Return the message in a record's value, or None if there is none."""
     try:
         return _tally_decoder.decode(value or b"")
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return None
 
 
-def read_pane(packed: msgspec.Raw) -> PackedPane:
-    """Return what a pane's JSON says. Raises `msgspec.MsgspecError`."""
+def read_pane(packed: msgspec.Raw) -> PaneForm:
+    """Return what a pane's JSON says. Raises one of `UNREADABLE`."""
     return _pane_decoder.decode(packed)
 
 
-def read_counts(packed: msgspec.Raw) -> PackedCounts:
-    """Return which pane a pane's JSON is of and how many jobs it holds; a recovery reads many. Raises as above."""
-    return _counts_decoder.decode(packed)
-
-
-def read_panes(message: PackedTally) -> list[tuple[PackedPane, msgspec.Raw]] | None:
-    """Return a message's panes, each with its JSON, or None if one of them is none."""
+def read_panes(message: PackedTally) -> list[PaneForm] | None:
+    """Return what a message says of its panes, or None if one of them cannot be read."""
     try:
-        return [(read_pane(packed), packed) for packed in message.panes]
-    except msgspec.MsgspecError:
+        return [read_pane(packed) for packed in message.panes]
+    except UNREADABLE:
         return None
 
 
 def pack(start_ms: int, tally: Tally) -> msgspec.Raw:
     """Return the JSON of one pane's tally."""
-    pane = PackedPane(
+    pane = PaneForm(
         start_ms,
         _pack_counts(tally.seen),
         None if tally.decided is tally.seen or tally.decided == tally.seen else _pack_counts(tally.decided),
@@ -115,6 +108,11 @@ def pack(start_ms: int, tally: Tally) -> msgspec.Raw:
         {name: _ending(one, tally.recency) for name, one in sorted(tally.recency_by_source.items())},
         tuple([job.source_type for job in tally.samples]),
     )
+    return pack_form(pane)
+
+
+def pack_form(pane: PaneForm) -> msgspec.Raw:
+    """Return the JSON that says so, and nothing else."""
     return msgspec.Raw(msgspec.json.encode(pane))
 
 
@@ -131,7 +129,7 @@ def _ending(one: Recency, whole: Recency) -> Ending | None:
     return one.last_finished_ms, dict(sorted(one.failures.items()))
 
 
-def counts_of(pane: PackedCounts) -> tuple[dict[Cell, int], dict[Cell, int]]:
+def counts_of(pane: PaneForm) -> tuple[dict[Cell, int], dict[Cell, int]]:
     """Return the jobs seen and those decided; mostly that is one and the same."""
     seen = _unpack_counts(pane.seen)
     return seen, seen if pane.decided is None else _unpack_counts(pane.decided)
@@ -151,12 +149,12 @@ def endings_of(packed: msgspec.Raw) -> Endings:
     return Endings(pane.last_decided_ms, *_recencies(pane))
 
 
-def _recencies(pane: _PackedEndings | PackedPane) -> tuple[Recency, dict[str, Recency]]:
+def _recencies(pane: _EndingsForm | PaneForm) -> tuple[Recency, dict[str, Recency]]:
     whole = Recency(pane.last_finished_ms, pane.failures)
     return whole, {name: whole if ending is None else Recency(*ending) for name, ending in pane.sources.items()}
 
 
-def unpack(pane: PackedPane) -> Tally:
+def unpack(pane: PaneForm) -> Tally:
     """Return the tally that a pane's JSON tells of."""
     seen, decided = counts_of(pane)
     recency, by_source = _recencies(pane)
@@ -165,8 +163,8 @@ def unpack(pane: PackedPane) -> Tally:
         seen,
         decided.copy(),
         pane.last_decided_ms,
-        Recency(recency.last_finished_ms, recency.failures.copy()),
-        by_source,
+        recency.copy(),
+        {name: one.copy() for name, one in by_source.items()},
         tuple([FailedJob(*job, source) for job, source in zip(pane.samples, sources, strict=False)]),
     )
 

@@ -38,9 +38,9 @@ class Recency:
         for reason, times in other.failures.items():
             self.fail(reason, times, kept)
 
-    def is_empty(self) -> bool:
-        """Tell whether nothing is known."""
-        return self.last_finished_ms < 0 and not self.failures
+    def copy(self) -> "Recency":
+        """Return the same, to be changed apart from this."""
+        return Recency(self.last_finished_ms, self.failures.copy())
 
     def newest(self, counted: Callable[[str], bool], most: int) -> list[tuple[int, str]]:
         """Return the newest failures that count, as (time, reason), ascending; at most `most` of them."""

@@ -18,7 +18,7 @@ from stream.domain.alerting import Alert
 from stream.domain.clocks import Clocks, Waiting
 from stream.domain.deciding import Board
 from stream.domain.hours import DAY_MS
-from stream.domain.packing import read_counts
+from stream.domain.packing import UNREADABLE, read_pane
 from stream.domain.panes import HOUR_MS
 from stream.domain.preset import Preset, Stamped
 from stream.domain.recency import Recency
@@ -42,7 +42,7 @@ class StampedPane(msgspec.Struct, frozen=True):
     source: int
     offset: int
     counts: msgspec.Raw
-    """A `PackedPane`."""
+    """A `PaneForm`."""
 
 
 class BlockRow(msgspec.Struct, frozen=True):
@@ -185,7 +185,7 @@ def restore(policy: DecidingPolicy, watches_topic: bool, rates: Rows, alerts: Ro
                 _restore_day(board, name, msgspec.json.decode(value, type=DayRow))
             else:
                 _restore_block(board, name, msgspec.json.decode(value, type=BlockRow))
-    except (msgspec.MsgspecError, ValidationError, ValueError, TypeError, LookupError) as error:
+    except (*UNREADABLE, ValidationError, ValueError, TypeError, LookupError) as error:
         raise Unreadable(f"a row of the rates or alerts table cannot be read: {error}") from error
     if clock is not None:
         _restore_clock(board, clock)
@@ -223,6 +223,6 @@ def _restore_day(board: Board, name: str, row: DayRow) -> None:
 def _restore_block(board: Board, name: str, row: BlockRow) -> None:
     preset = board.preset(name)
     for source, offset, packed in ((pane.source, pane.offset, pane.counts) for pane in row.panes):
-        pane = read_counts(packed)
-        preset.take(pane.start_ms, source, Stamped.read(offset, pane, packed))
+        pane = read_pane(packed)
+        preset.take(pane.start_ms, source, Stamped.read(offset, pane))
         board.newest_pane_ms = max(board.newest_pane_ms, pane.start_ms)

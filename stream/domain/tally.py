@@ -78,7 +78,10 @@ class Tally:
         return known
 
     def merge(self, other: "Tally", kept: int) -> None:
-        """Take in another tally of the same preset; `kept` is how many failures are remembered of each reason."""
+        """Take in another tally of the same preset; `kept` is how many failures are remembered of each reason.
+
+        For a tally of one's own: one that was handed on may share parts with itself, which would be counted twice.
+        """
         add_counts(self.seen, other.seen)
         add_counts(self.decided, other.decided)
         self.last_decided_ms = max(self.last_decided_ms, other.last_decided_ms)
@@ -97,16 +100,6 @@ def add_counts(into: dict[Cell, int], other: Mapping[Cell, int]) -> None:
     """Add counts cell by cell."""
     for cell, count in other.items():
         into[cell] = into.get(cell, 0) + count
-
-
-def take_counts(out_of: dict[Cell, int], other: Mapping[Cell, int]) -> None:
-    """Subtract counts that were added before, dropping cells that reach zero."""
-    for cell, count in other.items():
-        left = out_of[cell] - count
-        if left:
-            out_of[cell] = left
-        else:
-            del out_of[cell]
 
 
 def merged(tallies: Iterable[Tally], kept: int) -> Tally:

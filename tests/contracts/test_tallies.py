@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.tally import TallyMessage
-from stream.domain.packing import PackedPane, PackedTally, pack, read_pane, read_panes, read_tally, unpack
+from stream.domain.packing import PaneForm, PackedTally, pack, read_pane, read_panes, read_tally, unpack
 from stream.domain.recency import Recency
 from stream.domain.tally import Cell, FailedJob, Tally
 
@@ -16,7 +16,7 @@ NUMBERS = st.integers(0, 2**53)
 CELLS = st.lists(st.tuples(NAMES, NAMES, NAMES, NAMES, NUMBERS), max_size=3).map(tuple)
 FAILURES = st.dictionaries(NAMES, st.lists(NUMBERS, max_size=3).map(tuple), max_size=2)
 PANES = st.builds(
-    PackedPane,
+    PaneForm,
     NUMBERS,
     CELLS,
     st.none() | CELLS,
@@ -40,13 +40,13 @@ def test_what_is_written_is_what_the_public_model_writes(tally: PackedTally) -> 
 
 
 @given(PANES)
-def test_what_was_unpacked_packs_again_to_what_unpacks_alike(packed: PackedPane) -> None:
+def test_what_was_unpacked_packs_again_to_what_unpacks_alike(packed: PaneForm) -> None:
     tally = unpack(packed)
     assert unpack(read_pane(pack(packed.start_ms, tally))) == tally
 
 
 def test_a_sample_keeps_its_source_type() -> None:
-    packed = PackedPane(0, samples=((1, "a", "timeout"), (2, "b", "other")), sample_sources=("uri", ""))
+    packed = PaneForm(0, samples=((1, "a", "timeout"), (2, "b", "other")), sample_sources=("uri", ""))
     assert [job.source_type for job in unpack(packed).samples] == ["uri", ""]
     assert read_pane(pack(0, unpack(packed))) == packed
 
