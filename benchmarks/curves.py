@@ -198,8 +198,8 @@ def write(curves: dict[str, dict[str, float]], memory: Memory | None) -> None:
     if memory is not None:
         text += (
             f"\nOf ten million jobs remembered in one run, each took {memory.bytes_each:.1f} bytes of resident memory. "
-            f"Once the group had given up a killed worker, a new one stood at the end again {memory.ready_seconds:.1f} s "
-            f"after its start, with {DAYS} days of panes.\n"
+            f"Once the group had given up a killed worker, a new one, with {DAYS} days of panes, stood at the end "
+            f"again {memory.ready_seconds:.1f} s after its start.\n"
         )
     (RESULTS / "curves.md").write_text(text)
     (RESULTS / "curves.json").write_text(json.dumps(curves, indent=1) + "\n")
