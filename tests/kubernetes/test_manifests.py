@@ -87,6 +87,24 @@ def test_the_example_of_the_documents_is_rendered_with_all_it_names(tmp_path: Pa
     assert given["PRESETWATCH_KAFKA_BOOTSTRAP"] == "broker-1:9092,broker-2:9092"
 
 
+def test_with_the_example_of_the_documents_workers_read_rules_of_ones_own(tmp_path: Path) -> None:
+    shutil.copytree(BASE, tmp_path / "base")
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    example = re.findall(r"```yaml\n(.*?)```", OPERATIONS.read_text(), re.DOTALL)[2]
+    (mine / "kustomization.yaml").write_text(f"resources: [../base]\n{example}")
+    (mine / "rules.toml").touch()
+    found = rendered(mine)
+    for manifest in found:
+        kubernetes_validate.validate(manifest, VERSION, strict=True)
+    [worker] = [each["spec"]["template"]["spec"] for each in found if each["kind"] == "StatefulSet"]
+    [container] = worker["containers"]
+    given = {each["name"]: each.get("value") for each in container["env"]}
+    [mount] = container["volumeMounts"]
+    assert given["PRESETWATCH_RULES"] == f"{mount['mountPath']}/rules.toml"
+    assert worker["volumes"] == [{"name": mount["name"], "configMap": {"name": "presetwatch-rules"}}]
+
+
 @pytest.mark.parametrize("name", PODS)
 def test_pods_run_without_rights(name: str) -> None:
     spec = PODS[name]["spec"]["template"]["spec"]
