@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.tally import TallyMessage
-from stream.domain.packing import PaneForm, PackedTally, pack, read_pane, read_panes, read_tally, unpack
+from stream.domain.packing import PackedTally, PaneForm, pack, read_pane, read_panes, read_tally, unpack
 from stream.domain.recency import Recency
 from stream.domain.tally import Cell, FailedJob, Tally
 
@@ -74,6 +74,12 @@ def test_of_a_message_with_a_pane_that_is_none_no_pane_is_read() -> None:
     tally = read_tally(b'{"source_partition":0,"offset":7,"preset":"a","panes":[{"start_ms":0},{"start_ms":"x"}]}')
     assert tally is not None
     assert read_panes(tally) is None
+
+
+def test_what_is_nested_without_end_is_none() -> None:
+    endless = b"[" * 100_000
+    assert read_tally(b'{"source_partition":0,"offset":1,"x":' + endless) is None
+    assert read_tally(b'{"source_partition":0,"offset":1,"panes":[{"start_ms":0,"x":' + endless) is None
 
 
 def test_what_is_no_tally_is_none() -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -153,6 +154,13 @@ def edited(row: bytes, **fields: Any) -> bytes:
     return json.dumps(json.loads(row) | fields).encode()
 
 
+def with_failures(failures: object) -> bytes:
+    """Return the block with something else in the place of its first pane's failures."""
+    block = json.loads(RATES[BLOCK])
+    block["panes"][0]["counts"]["failures"] = failures
+    return json.dumps(block).encode()
+
+
 def test_the_tables_of_the_tests_below_are_readable() -> None:
     board, position = rows.restore(deciding_policy(RULES, 1), True, RATES, ALERTS)
     assert queries.known_presets(board) == ["summarize"]
@@ -166,6 +174,7 @@ def test_the_tables_of_the_tests_below_are_readable() -> None:
         pytest.param({BLOCK: b"null"}, {}, id="a block that is null"),
         pytest.param({BLOCK: RATES[BLOCK][:-1]}, {}, id="a block cut short"),
         pytest.param({BLOCK: edited(RATES[BLOCK], panes=[{"source": 0}])}, {}, id="a pane without its counts"),
+        pytest.param({BLOCK: with_failures(7)}, {}, id="a pane whose failures are a number"),
         pytest.param({b"summarize": RATES[BLOCK]}, {}, id="a block under a key that is no JSON"),
         pytest.param({b"5": RATES[BLOCK]}, {}, id="a block under a number"),
         pytest.param({}, {PRESET: b"[]"}, id="a preset that is a list"),
@@ -238,9 +247,28 @@ def test_any_damage_to_a_row_is_read_or_refused(key: bytes, data: st.DataObject)
     damaged = row[:at] + data.draw(st.binary(max_size=2)) + row[at + data.draw(st.integers(0, 2)) :]
     rates, alerts = ({key: damaged} if key in table else {} for table in (RATES, ALERTS))
     try:
-        rows.restore(deciding_policy(RULES, 1), True, RATES | rates, ALERTS | alerts)
+        board, position = rows.restore(deciding_policy(RULES, 1), True, RATES | rates, ALERTS | alerts)
     except rows.Unreadable:
         return
+    passing(board, 3)
+    board.change_all()
+    assert all(rows.block_row(board, *block) for block in board.changed_blocks)
+    assert rows.clock_row(board, position)
+
+
+def test_a_message_with_a_pane_that_cannot_be_read_changes_nothing() -> None:
+    board, _ = rows.restore(deciding_policy(RULES, 1), True, RATES, ALERTS)
+    before = rows.clock_row(board, 0), rows.block_row(board, "summarize", json.loads(BLOCK)[1])
+    sound, odd = msgspec.Raw(b'{"start_ms":0}'), msgspec.Raw(b'{"start_ms":0,"failures":7}')
+    assert not board.merge(PackedTally(0, 99, T0_MS + 10**9, "summarize", (sound, odd)))
+    assert (rows.clock_row(board, 0), rows.block_row(board, "summarize", json.loads(BLOCK)[1])) == before
+
+
+def test_of_a_pane_only_what_is_known_is_kept() -> None:
+    board, _ = rows.restore(deciding_policy(RULES, 1), True, {}, {})
+    pane = msgspec.Raw(b'{"start_ms":0,"junk":"' + b"x" * 10_000 + b'"}')
+    assert board.merge(PackedTally(0, 1, None, "summarize", (pane,)))
+    assert len(rows.block_row(board, "summarize", 0) or b"") < 100
 
 
 def test_state_of_a_release_that_knew_no_source_types_is_read_and_written_again() -> None:

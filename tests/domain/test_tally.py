@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.domain.tally import SAMPLES_KEPT, Cell, Tally, add_counts, merged, take_counts
+from stream.domain.tally import SAMPLES_KEPT, Cell, Tally, add_counts, merged
 from tests.domain.drawn_tallies import CELLS, JOBS, KEPT, TALLIES, Job, tally_of
 
 FINISHED, TIMED_OUT = Cell("uri"), Cell("uri", "timeout")
@@ -75,16 +75,7 @@ COUNTS = st.dictionaries(st.sampled_from(CELLS), st.integers(1, 10**9))
 
 
 @given(COUNTS, COUNTS)
-def test_counts_taken_away_again_leave_what_there_was(held: dict[Cell, int], added: dict[Cell, int]) -> None:
+def test_counts_are_added_cell_by_cell(held: dict[Cell, int], added: dict[Cell, int]) -> None:
     after = dict(held)
     add_counts(after, added)
     assert after == Counter(held) + Counter(added)
-    take_counts(after, added)
-    assert after == held
-
-
-@given(COUNTS)
-def test_a_cell_whose_count_is_taken_away_whole_is_gone(held: dict[Cell, int]) -> None:
-    emptied = dict(held)
-    take_counts(emptied, held)
-    assert emptied == {}
