@@ -25,6 +25,14 @@ def keep_secret(settings: Settings) -> Path | None:
     return file
 
 
+def with_kept(settings: Settings) -> Settings:
+    """Return the settings with the secret that is kept, where there is one and they have none."""
+    file = settings.data_dir / FILE
+    if settings.webhook_hmac or settings.webhook_basic_auth or not file.exists():
+        return settings
+    return settings.model_copy(update={"webhook_hmac": read_settings(_env_file=file).webhook_hmac})
+
+
 def secret_in(file: Path | None) -> dict[str, str]:
     """Return the settings that a file holds, for a gateway that is started."""
     if file is None:

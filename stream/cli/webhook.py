@@ -13,6 +13,7 @@ from yarl import URL
 
 from stream.cli import given
 from stream.cli.at_daily import ask_daily
+from stream.cli.kept_secret import with_kept
 from stream.cli.output import out, say, write_line, wrong
 from stream.cli.reactivate import reactivate
 from stream.cli.webhook_secret import Secret, secret_for
@@ -44,9 +45,10 @@ def create(
 
     Daily pings the address at once and makes no webhook unless it answers
     200, so the gateway must be running. Webhooks are signed with the first
-    secret in PRESETWATCH_WEBHOOK_HMAC. Without one a new secret is made and
-    shown this once, as the line to put into the gateway's environment, or
-    written to a file that only you can read.
+    secret in PRESETWATCH_WEBHOOK_HMAC, or with the one that `presetwatch up`
+    keeps in DATA_DIR. Without either a new secret is made and shown this
+    once, as the line to put into the gateway's environment, or written to a
+    file that only you can read.
 
     For example:
       presetwatch webhook create https://hooks.example.com/webhooks/daily
@@ -54,7 +56,7 @@ def create(
     Settings: PRESETWATCH_DAILY_API_KEY, PRESETWATCH_WEBHOOK_HMAC,
     PRESETWATCH_WEBHOOK_BASIC_AUTH.
     """
-    settings = given.settings()
+    settings = with_kept(given.settings())
     _insist_on_address(url)
     secret = secret_for(settings, secret_file)
     if as_json and secret.is_new and not (show_secret or secret_file):

@@ -14,7 +14,9 @@ from urllib.request import urlopen
 
 import pytest
 
+from stream.cli.kept_secret import keep_secret
 from stream.local.loopback import free_port
+from stream.settings import Settings
 from tests.cli.commands import run
 from tests.daily.stub import KEY, DailyStub, Fault, serving
 
@@ -53,6 +55,14 @@ def test_the_secret_that_the_gateway_has_is_used_and_not_shown(daily: DailyStub)
     assert json.loads(done.stdout)["uuid"] == "hook-1"
     assert not any(secret in done.output for secret in (HMAC, "hush-hush", KEY))
     assert HMAC in run("webhook", "list", "--show-secret", env=daily.env()).stdout
+
+
+def test_the_secret_that_up_keeps_is_used_and_not_shown(daily: DailyStub, tmp_path: Path) -> None:
+    file = keep_secret(Settings(data_dir=tmp_path))
+    done = run("webhook", "create", URL, env=daily.env(PRESETWATCH_DATA_DIR=str(tmp_path)))
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert file is not None
+    assert file.read_text() == f"PRESETWATCH_WEBHOOK_HMAC={daily.webhooks[0]['hmac']}\n"
 
 
 def test_a_secret_file_is_new_its_owners_alone_and_holds_what_daily_has(daily: DailyStub, tmp_path: Path) -> None:

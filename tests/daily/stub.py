@@ -72,7 +72,9 @@ class DailyStub:
 
     def env(self, **more: str) -> dict[str, str]:
         """Return the environment of a command that asks this server."""
-        return {"PRESETWATCH_DAILY_API_KEY": KEY, "PRESETWATCH_DAILY_API_URL": self.url, **more}
+        # Whoever tests may have run `presetwatch up` here, which keeps a secret in the usual folder.
+        nowhere = {"PRESETWATCH_DATA_DIR": "no-such-folder"}
+        return {"PRESETWATCH_DAILY_API_KEY": KEY, "PRESETWATCH_DAILY_API_URL": self.url, **nowhere, **more}
 
     def application(self) -> web.Application:
         application = web.Application(middlewares=[self._guard])
