@@ -103,6 +103,10 @@ async def _make_with_less(admin: AIOKafkaAdminClient, topic: NewTopic, refused: 
     raise refused.error()
 
 
+LEAST_BYTES = 2**20
+"""What a broker takes by default. A smaller number in what a cluster says is none of a size, or of no use as one."""
+
+
 def lesser(wanted: Config, said: str) -> Iterator[Config]:
     """Yield what else a topic may be set to, the best first, given what the cluster said against what was wanted.
 
@@ -111,7 +115,7 @@ def lesser(wanted: Config, said: str) -> Iterator[Config]:
     """
     asked = int(wanted.get(SIZE, 0))
     named = map(int, _A_SIZE.findall(said))
-    sizes = sorted({size for size in (COMMON_CAP_BYTES, *named) if size < asked}, reverse=True)
+    sizes = sorted({size for size in (COMMON_CAP_BYTES, *named) if LEAST_BYTES <= size < asked}, reverse=True)
     # Large records are rare, and the lag guards state: so size goes first.
     tried = [wanted]
     for kept in (wanted, _without(wanted, LAG)):
