@@ -15,7 +15,7 @@ from stream.domain.alerting import Alert, Phase, Reading, Signal, Trigger, obser
 from stream.domain.clocks import Clocks
 from stream.domain.evidence import WHOLE_TOPIC, Change, describe, resolve_removed
 from stream.domain.hours import day_of
-from stream.domain.packing import PackedTally, PaneForm, read_panes
+from stream.domain.packing import PackedTally, PaneForm, pack_form, read_panes
 from stream.domain.panes import HOUR_MS, next_boundary, pane_start
 from stream.domain.preset import FORGET_AFTER_MS, Preset, Stamped
 from stream.domain.rule_base import BaseRule, alert_key
@@ -80,7 +80,8 @@ class Board:
         for pane in panes:
             if pane.start_ms < oldest_ms:
                 continue
-            stamped = Stamped.read(message.offset, pane)
+            # Packed anew: what came is a part of a record, and may hold more than is known.
+            stamped = Stamped.read(message.offset, pane, pack_form(pane))
             if preset.take(pane.start_ms, source, stamped):
                 self._note(message.preset, preset, pane.start_ms)
 

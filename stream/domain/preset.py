@@ -13,7 +13,7 @@ import msgspec
 from schemas.alert import AlertEvent
 from stream.domain.alerting import Alert, Phase
 from stream.domain.hours import Hours
-from stream.domain.packing import Endings, PaneForm, counts_of, endings_of, pack, pack_form, read_pane, unpack
+from stream.domain.packing import Endings, PaneForm, counts_of, endings_of, pack, read_pane, unpack
 from stream.domain.panes import HOUR_MS, next_boundary, pane_start
 from stream.domain.recency import Recency
 from stream.domain.rule_fields import FINE_MS
@@ -48,10 +48,9 @@ class Stamped:
         return cls(offset, tally.seen, tally.decided, tally)
 
     @classmethod
-    def read(cls, offset: int, pane: PaneForm) -> "Stamped":
-        """Return the tally that a pane's JSON told of."""
-        # Packed anew, since what was read is a part of a record and would keep all of it, whatever else it holds.
-        return cls(offset, *counts_of(pane), pack_form(pane))
+    def read(cls, offset: int, pane: PaneForm, packed: msgspec.Raw) -> "Stamped":
+        """Return a pane's tally, given its JSON and what that says; the JSON is kept and must not be a part of more."""
+        return cls(offset, *counts_of(pane), packed)
 
     @property
     def tally(self) -> Tally:

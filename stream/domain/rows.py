@@ -224,5 +224,5 @@ def _restore_block(board: Board, name: str, row: BlockRow) -> None:
     preset = board.preset(name)
     for source, offset, packed in ((pane.source, pane.offset, pane.counts) for pane in row.panes):
         pane = read_pane(packed)
-        preset.take(pane.start_ms, source, Stamped.read(offset, pane))
+        preset.take(pane.start_ms, source, Stamped.read(offset, pane, packed.copy()))
         board.newest_pane_ms = max(board.newest_pane_ms, pane.start_ms)
