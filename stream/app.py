@@ -52,7 +52,7 @@ def build_app(settings: Settings, partitions: int, owner: Owner) -> faust.App:
         autodiscover=False,
     )
     # How long, in seconds, to wait for more where there is little: what people ask for follows within the sum of both.
-    chunked = {settings.events_topic: 0.03, settings.rekeyed_topic: 0.03, settings.tallies_topic: 0.01}
+    chunked = {settings.events_topic: 0.035, settings.rekeyed_topic: 0.035, settings.tallies_topic: 0.01}
     readers = {topic: Reader(topic, librdkafka_reader(settings), gather) for topic, gather in chunked.items()}
     app.transport = ChunkedTransport(app, readers, owner)
     return app

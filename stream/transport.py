@@ -63,6 +63,8 @@ class ChunkedConsumer(driver.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._asked_at = monotonic()
+        self._more_room: asyncio.Future[None] | None = None
+        """Done once a chunk has been worked on; None while nobody waits for that."""
 
     def _new_consumer_thread(self) -> ChunkedThread:
         return ChunkedThread(self, loop=self.loop, beacon=self.beacon)
@@ -99,15 +101,19 @@ class ChunkedConsumer(driver.Consumer):
         return await self._read({tp.topic for tp in active})
 
     async def _read(self, topics: set[str]) -> RecordMap:
-        readers = [self._chunking.readers[topic] for topic in topics if self._chunking.readers[topic].has_room()]
-        if not readers:
-            await asyncio.sleep(POLL_SECONDS / 20)
-            return {}
-        polls = {reader.polling(): reader for reader in readers}
-        done, _ = await asyncio.wait(polls, return_when=asyncio.FIRST_COMPLETED)
+        readers = [self._chunking.readers[topic] for topic in topics]
+        polls = {reader.polling(): reader for reader in readers if reader.has_room()}
+        waited_for: set[asyncio.Future[Any]] = {*polls}
+        if len(polls) < len(readers) or not polls:
+            # A reader that gets room meanwhile must not wait for what others bring.
+            self._more_room = asyncio.get_running_loop().create_future()
+            waited_for.add(self._more_room)
+        await asyncio.wait(waited_for, timeout=POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        self._more_room = None
         read: dict[TP, Any] = {}
-        for poll in done:
-            read |= await self._chunks(polls[poll])
+        for poll, reader in polls.items():
+            if poll.done():
+                read |= await self._chunks(reader)
         return cast("RecordMap", read)
 
     async def _chunks(self, reader: Reader) -> dict[TP, list[Chunk]]:
@@ -148,6 +154,8 @@ class ChunkedConsumer(driver.Consumer):
         """Take note that a chunk has been worked on, or dropped; of other records nothing is noted."""
         if self.is_chunked(tp):
             self._chunking.readers[tp.topic].done()
+            if self._more_room is not None and not self._more_room.done():
+                self._more_room.set_result(None)
 
     def has_read_all(self, tp: TP, position: int) -> bool:
         """Tell whether a chunked partition's log ends at a position; never while it is moving."""
