@@ -194,7 +194,8 @@ def table(curves: dict[str, dict[str, float]]) -> str:
 def write(curves: dict[str, dict[str, float]], memory: Memory | None) -> None:
     """Write table, chart and figures."""
     RESULTS.mkdir(exist_ok=True)
-    text = f"{machine()}; one worker, {EVENTS:,} events a point, means of {ROUNDS} rounds.\n\n{table(curves)}\n"
+    points = f", {EVENTS:,} events a point, medians of {ROUNDS} rounds" if curves.keys() & CURVES.keys() else ""
+    text = f"{machine()}; one worker{points}.\n\n{table(curves)}\n"
     if memory is not None:
         text += (
             f"\nOf ten million jobs remembered in one run, each took {memory.bytes_each:.1f} bytes of resident memory. "
