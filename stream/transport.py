@@ -104,7 +104,7 @@ class ChunkedConsumer(driver.Consumer):
         readers = [self._chunking.readers[topic] for topic in topics]
         polls = {reader.polling(): reader for reader in readers if reader.has_room()}
         waited_for: set[asyncio.Future[Any]] = {*polls}
-        if len(polls) < len(readers) or not polls:
+        if len(polls) < len(readers) or not readers:
             # A reader that gets room meanwhile must not wait for what others bring.
             self._more_room = asyncio.get_running_loop().create_future()
             waited_for.add(self._more_room)

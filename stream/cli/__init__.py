@@ -100,6 +100,7 @@ app = typer.Typer(cls=_Commands, help=ABOUT, no_args_is_help=True, add_completio
 
 @app.callback()
 def _begin() -> None:
+    # Typer makes a group of an app that has this, though no command is imported yet.
     pass
 
 
