@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from stream.domain.annotations import Template
-from stream.domain.duration import DurationMs, format_duration
+from stream.domain.duration import format_duration
 from stream.domain.panes import HOUR_MS
 from stream.domain.rule_base import ErrorRule
 from stream.domain.rule_fields import FINE_MS, Frozen, LongSpanMs, SpanMs
@@ -60,7 +60,6 @@ class BurnRateRule(ErrorRule):
     pairs: Annotated[tuple[Pair, ...], Field(strict=False, validate_default=True)] = WORKBOOK_PAIRS  # type: ignore[assignment]
     min_jobs: int = Field(20, ge=1)
     confidence: float = Field(0.95, ge=0, lt=1)
-    keep_firing_for_ms: DurationMs = Field(120_000, alias="keep_firing_for")
     annotations: dict[str, Template] = Field(
         default_factory=lambda: {
             "summary": "{preset} spends its error budget {burn_rate} times too fast: {errors} of {total} jobs failed "
@@ -84,6 +83,14 @@ class BurnRateRule(ErrorRule):
                 share = f"{pair.budget:.3g} of the budget in {format_duration(pair.long_ms)}"
                 takes = f"is an error rate of {self.limit(pair):.0%}: give less"
                 raise ValueError(f"can never fire by pairs[{number}]: {share} {takes}")
+        return self
+
+    @model_validator(mode="after")
+    def _keeps_firing_for_the_longest_short_window(self) -> Self:
+        # What ends an alert is then newer than any job by which a short window last said that it goes on. It is not
+        # noted as given: an override that has other pairs has another default.
+        if "keep_firing_for_ms" not in self.model_fields_set:
+            object.__setattr__(self, "keep_firing_for_ms", max(pair.short_ms for pair in self.pairs))
         return self
 
     def burn_rate(self, pair: Pair) -> float:

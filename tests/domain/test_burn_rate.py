@@ -58,7 +58,20 @@ def test_a_rule_needs_only_its_name_and_kind() -> None:
     made = BurnRateRule.model_validate({"name": "budget"})
     assert (made.objective, made.period_ms, len(made.pairs)) == (0.99, 28 * DAY_MS, 2)
     assert made.windows == (HOUR_MS, 300_000, 6 * HOUR_MS, 1_800_000)
-    assert made.looks_back_ms == 28 * DAY_MS
+    assert (made.keep_firing_for_ms, made.looks_back_ms) == (1_800_000, 28 * DAY_MS)
+
+
+def test_it_keeps_firing_for_its_longest_short_window_unless_it_says_otherwise() -> None:
+    leak = [{"long": "3d", "budget": 0.10}]
+    assert rule(pairs=leak).keep_firing_for_ms == 6 * HOUR_MS
+    assert rule(pairs=leak, keep_firing_for="0s").keep_firing_for_ms == 0
+    assert rule(pairs=leak).for_reason("timeout").keep_firing_for_ms == 6 * HOUR_MS
+
+
+def test_an_override_with_other_windows_keeps_firing_for_those() -> None:
+    quick = {"presets": ["s*"], "pairs": [{"long": "1h", "budget": 0.02}]}
+    assert rule(overrides=[quick]).for_preset("summarize").keep_firing_for_ms == 300_000
+    assert rule(overrides=[quick], keep_firing_for="2m").for_preset("summarize").keep_firing_for_ms == 120_000
 
 
 QUIET = {"1h": Sum(0, 1000), "5m": Sum(0, 100), "6h": Sum(0, 6000), "30m": Sum(0, 500)}
