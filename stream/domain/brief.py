@@ -19,10 +19,8 @@ WHOLE_BYTES = 32 * 2**10
 """Up to here a body travels whole. A brief holds an error of 4,096 characters and two names, six bytes each at most."""
 
 
-def forwardable(value: bytes | None, job_id: str, kind: Kind, at_ms: int) -> bytes | None:
-    """Return what to forward of a job's webhook, given what was read of it."""
-    if value is None or len(value) <= WHOLE_BYTES:
-        return value
+def in_brief(value: bytes, job_id: str, kind: Kind, at_ms: int) -> bytes:
+    """Return a job's webhook in brief, given what was read of it."""
     source_type = "" if kind.cell.source_type == UNKNOWN else kind.cell.source_type
     payload: dict[str, Any] = {"id": job_id, "preset": kind.preset, "input": {"sourceType": source_type}}
     if kind.cell.reason:

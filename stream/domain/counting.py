@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stream.domain.brief import forwardable
+from stream.domain.brief import WHOLE_BYTES, in_brief
 from stream.domain.causes import Causes
 from stream.domain.columns import ONLY_TIME, Columns, Rows, Times, read
 from stream.domain.dedupe import Jobs, first_times, note
@@ -148,8 +148,10 @@ class _Counting:
         self.batch.meters["forwarded"] += len(rows)
 
     def _told(self, row: int, value: bytes | None) -> bytes | None:
+        if value is None or len(value) <= WHOLE_BYTES:
+            return value
         columns = self.columns
-        return forwardable(value, columns.job_ids[row], columns.kinds[columns.codes[row]], int(columns.at_ms[row]))
+        return in_brief(value, columns.job_ids[row], columns.kinds[columns.codes[row]], int(columns.at_ms[row]))
 
     def _count(self, jobs: Rows) -> Counted:
         return self._counted(jobs, self.columns.codes[jobs], self.columns.at_ms[jobs], self.watermarks[jobs])

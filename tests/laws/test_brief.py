@@ -8,13 +8,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from stream.domain.brief import WHOLE_BYTES, forwardable
+from stream.domain.brief import WHOLE_BYTES, in_brief
 from stream.domain.causes import Causes
 from stream.domain.columns import ONLY_TIME, read
+from stream.domain.counting import count
 from stream.domain.event_time import TimeQuality
+from stream.domain.homes import Home
 from stream.domain.parse import Outcome, parse
 from stream.domain.records import Run
 from stream.domain.rules import RuleSet
+from stream.domain.sources import CountingPolicy, new_sources
 from stream.domain.user_reasons import UserReason
 from tests.laws.folds import new_fold, seen
 from tests.laws.folds import read as read_log
@@ -47,12 +50,12 @@ def long_body(paths_to: list[tuple[tuple[str, ...], Any]]) -> bytes:
     return json.dumps({**event, "padding": "x" * WHOLE_BYTES}).encode()
 
 
-def in_brief(value: bytes, record_ms: int) -> bytes | None:
-    """Return what is forwarded of a record, None if it is no job."""
+def brief_of(value: bytes, record_ms: int) -> bytes | None:
+    """Return a record in brief, None if it is no job."""
     columns = read(Run([0], [record_ms], [value], [None]), CAUSES)
     if not len(columns.codes) or columns.codes[0] == ONLY_TIME:
         return None
-    return forwardable(value, columns.job_ids[0], columns.kinds[columns.codes[0]], int(columns.at_ms[0]))
+    return in_brief(value, columns.job_ids[0], columns.kinds[columns.codes[0]], int(columns.at_ms[0]))
 
 
 def told(value: bytes, record_ms: int) -> object:
@@ -70,15 +73,22 @@ def test_a_brief_reads_as_the_whole_does_and_is_never_long(
     fields: list[tuple[tuple[str, ...], Any]], record_ms: int
 ) -> None:
     value = long_body(fields)
-    brief = in_brief(value, record_ms)
+    brief = brief_of(value, record_ms)
     assert (brief is None) == (told(value, record_ms) is None)
     if brief is not None:
         assert told(brief, record_ms) == told(value, record_ms)
         assert len(brief) <= WHOLE_BYTES < len(value)
 
 
-def test_what_is_not_long_travels_as_it_came() -> None:
-    assert in_brief(USUAL, T0_MS) == USUAL
+@pytest.mark.parametrize(("length", "is_whole"), [(WHOLE_BYTES, True), (WHOLE_BYTES + 1, False)])
+def test_only_what_is_long_is_forwarded_in_brief(length: int, is_whole: bool) -> None:
+    value = USUAL.ljust(length)
+    log = scatter(log_of([(T0_MS, value)] * 2), 2, [0, 1])
+    counted = [
+        count(new_sources(CountingPolicy(), Home(number, 2)).own, Run.of([log[number]]), CAUSES) for number in (0, 1)
+    ]
+    [sent] = [each.value for batch in counted for each in batch.forwarded]
+    assert (sent == value) is is_whole
 
 
 @pytest.mark.parametrize("error", [None, FORBIDDEN, "word " * 20_000])
