@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stream.domain.brief import WHOLE_BYTES, in_brief
 from stream.domain.causes import Causes
 from stream.domain.columns import ONLY_TIME, Columns, Rows, Times, read
 from stream.domain.dedupe import Jobs, first_times, note
@@ -143,8 +144,14 @@ class _Counting:
         for row, home in zip(rows.tolist(), at_home.tolist(), strict=True):
             at = self.columns.rows[row]
             origin = Origin(self.state.home.partition, int(self.watermarks[row]), run.times[at])
-            self.batch.forwarded.append(Forwarded(home, origin.to_key(), run.values[at]))
+            self.batch.forwarded.append(Forwarded(home, origin.to_key(), self._told(row, run.values[at])))
         self.batch.meters["forwarded"] += len(rows)
+
+    def _told(self, row: int, value: bytes | None) -> bytes | None:
+        if value is None or len(value) <= WHOLE_BYTES:
+            return value
+        columns = self.columns
+        return in_brief(value, columns.job_ids[row], columns.kinds[columns.codes[row]], int(columns.at_ms[row]))
 
     def _count(self, jobs: Rows) -> Counted:
         return self._counted(jobs, self.columns.codes[jobs], self.columns.at_ms[jobs], self.watermarks[jobs])
