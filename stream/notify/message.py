@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from schemas.alert import AlertEvent, AlertKind, RuleKind
-from stream.notify.advice import SILENCE, Advice, advice_on
+from stream.domain.advice import say
 from stream.notify.news import Delivery, Item
 from stream.notify.words import ago, clock, ending, how_bad, named, what
 
@@ -138,13 +138,11 @@ def _some(lines: Iterable[str]) -> Iterator[str]:
 
 
 def _why_and_what_to_do(events: Sequence[AlertEvent]) -> Iterator[str]:
-    reasons = _reasons(events)
-    advice = SILENCE if all(event.rule_kind is RuleKind.SILENCE for event in events) else None
-    if reasons:
-        reason, count = min(reasons.items(), key=lambda each: (-each[1], each[0]))
-        advice = advice_on(reason, _party(events))
-        yield f"Why: {reason} in {count} of {reasons.total()} errors: {advice.means}"
-    yield from _what_to_do(events, advice)
+    is_silence = all(event.rule_kind is RuleKind.SILENCE for event in events)
+    said = say(_reasons(events), (party for event in events for party in event.parties), is_silence=is_silence)
+    if said.why:
+        yield f"Why: {said.why}"
+    yield from _what_to_do(events, said.do)
 
 
 def _reasons(events: Sequence[AlertEvent]) -> Counter[str]:
@@ -155,15 +153,10 @@ def _reasons(events: Sequence[AlertEvent]) -> Counter[str]:
     return sum(by_preset.values(), Counter())
 
 
-def _party(events: Sequence[AlertEvent]) -> str:
-    parties = {party for event in events for party in event.parties}
-    return parties.pop() if len(parties) == 1 else "unknown"
-
-
-def _what_to_do(events: Sequence[AlertEvent], advice: Advice | None) -> Iterator[str]:
+def _what_to_do(events: Sequence[AlertEvent], advice: str) -> Iterator[str]:
     own = list(dict.fromkeys(filter(None, (event.annotations.get("description") for event in events))))
     if own or advice:
-        yield f"Do: {' '.join(own[:MOST_NAMES]) or (advice and advice.do)}"
+        yield f"Do: {' '.join(own[:MOST_NAMES]) or advice}"
     runbooks = dict.fromkeys(filter(None, (event.annotations.get("runbook_url") for event in events)))
     yield from _lines("Runbook", list(runbooks)[:MOST_NAMES])
 

@@ -29,7 +29,7 @@ def how_bad(event: AlertEvent) -> str:
     """Return the figures of an alert, with how sure they are and what the rule allows."""
     if event.rule_kind is RuleKind.SILENCE:
         return f"no job has ended since {clock(event.window_start)}"
-    said = f"{event.errors} of {event.total} jobs failed"
+    said = f"{event.errors:,} of {event.total:,} jobs failed"
     if event.error_rate is None or event.error_rate_low is None or event.error_rate_high is None:
         return said
     sure = f"95% sure: {event.error_rate_low:.1%} to {event.error_rate_high:.1%}"
@@ -41,7 +41,7 @@ def ending(event: AlertEvent) -> str:
     """Return how an alert ended, and how long it lasted."""
     lasted = _rough(max(0, event.at - event.started_at))
     reason = _ENDINGS[event.resolve_reason or ResolveReason.RECOVERED]
-    now = f" ({event.errors} of {event.total} jobs failed)" if event.total else ""
+    now = f" ({event.errors:,} of {event.total:,} jobs failed)" if event.total else ""
     return f"{reason}{now}; lasted {lasted}, from {clock(event.started_at)} to {clock(event.at)}"
 
 

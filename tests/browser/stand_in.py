@@ -15,6 +15,7 @@ from stream.web.assets import ASSETS, add_headers, serve_asset, serve_page
 from stream.web.ingest import GROUPED, PLAIN
 from stream.web.live import Live
 from stream.web.overview import Overviews
+from stream.web.parameters import read_span
 from stream.web.problems import answer_problems, as_json, unavailable
 
 NOW_MS = 1_774_000_000_000
@@ -98,13 +99,21 @@ class StandIn:
         return as_json({"points": points, "thresholds": [{**limit, "parties": [], "reasons": []}]})
 
 
+def window_of(request: web.Request) -> int:
+    """Return the window that is asked for, in milliseconds, or refuse it as a worker does."""
+    return read_span(request.query, "window", "5m", 10_000, 90_000_000)
+
+
 @asynccontextmanager
 async def standing_in(known: StandIn) -> AsyncIterator[str]:
     """Serve a made-up worker; gives its address."""
     live = Live(cast("Overviews", known))
 
     async def stream(request: web.Request) -> web.StreamResponse:
-        return await live.listen(request, 300_000)
+        return await live.listen(request, window_of(request))
+
+    async def overview(request: web.Request) -> web.Response:
+        return as_json(await known.everything(window_of(request)))
 
     app = web.Application(middlewares=[answer_problems])
     app.on_response_prepare.append(add_headers)
@@ -113,6 +122,7 @@ async def standing_in(known: StandIn) -> AsyncIterator[str]:
     app.router.add_get(f"{ASSETS}{{name}}", serve_asset)
     app.router.add_get("/api/about", known.about)
     app.router.add_get("/api/stream", stream)
+    app.router.add_get("/api/overview", overview)
     app.router.add_get("/api/rates/{preset}/series", known.series)
     async with TestServer(app) as server:
         yield str(server.make_url("/"))

@@ -26,7 +26,7 @@ def shown(told: dict[str, Any], lines: int = 40, trouble: str = "") -> str:
 
 async def test_one_look_says_what_is_wrong_and_how_presets_fare() -> None:
     text = shown(await overview())
-    assert "● CRITICAL  Failing now: summarize." in text
+    assert "● CRITICAL  Failing now: summarize (14 of 60 jobs, all input_forbidden)." in text
     assert "14 of 60" in text
     assert "Last 5m: 7 read, 7 counted, 7 duplicates, 7 late, 2 rejected, 7 lost" in text
 
@@ -59,7 +59,7 @@ def test_into_a_pipe_it_writes_one_look() -> None:
         done = run("top", env=worker.env)
         as_json = run("top", "--json", "--window", "1h", env=worker.env)
     assert (done.exit_code, as_json.exit_code) == (0, 0)
-    assert "Failing now: summarize." in done.stdout
+    assert "Failing now: summarize (14 of 60 jobs, all input_forbidden)." in done.stdout
     assert json.loads(as_json.stdout)["verdict"] == told["verdict"]
     assert [path for path, _ in worker.asked] == ["/api/overview?window=5m", "/api/overview?window=1h"]
 

@@ -3,8 +3,8 @@
 from typing import Any
 
 from schemas.alert import AlertEvent
+from stream.domain.advice import advice_on
 from stream.domain.reasons import DEFAULT_RULES
-from stream.notify.advice import advice_on
 from stream.notify.message import MOST_LINES, MOST_TITLE, Message, Tone, compose
 from stream.notify.news import Delivery, Item, Receipt
 from stream.notify.plan import Route

@@ -1,7 +1,7 @@
 // The one sentence on top, and how fresh it is.
 import { byId, el, setText } from "./dom.js";
-import { duration, time, timeText } from "./format.js";
-import { known, now } from "./model.js";
+import { count, duration, isUtc, ownZone, time, timeText, UTC } from "./format.js";
+import { address, known, now } from "./model.js";
 
 const WORDS = { critical: "Critical", warning: "Warning", info: "Info", ok: "OK", unknown: "Unknown" };
 const REPLAY_SECONDS = 24 * 3600;
@@ -54,6 +54,20 @@ export function showFreshness(link) {
   line.dataset.behind = isBehind && !isOld;
 }
 
-export function showZone(zone) {
-  byId("zone").replaceChildren(el("strong", {}, zone));
+// Since when it is as bad as the sentence says.
+export function showSince(link) {
+  const firing = link.isLive && !known.problem ? (known.alerts?.firing ?? []) : [];
+  const worst = firing.filter(({ severity }) => severity === firing[0].severity);
+  if (!worst.length) return byId("since").replaceChildren();
+  const first = worst.reduce((a, b) => (Date.parse(b.started_at) < Date.parse(a.started_at) ? b : a)).started_at;
+  const ages = duration((now() - Date.parse(first)) / 1000);
+  byId("since").replaceChildren("Since ", time(first), `, for ${ages}${worst.length > 1 ? `, the first of ${count(worst.length)} alerts` : ""}`);
+}
+
+export function showZone(choice) {
+  byId("zone").replaceChildren(el("strong", {}, isUtc ? UTC : ownZone));
+  const other = byId("other-zone");
+  other.setAttribute("href", address({ ...choice, zone: isUtc ? null : UTC }));
+  setText(other, isUtc ? `show all in ${ownZone}` : "show all in UTC");
+  byId("zone-switch").hidden = !isUtc && ownZone === UTC;
 }
