@@ -96,7 +96,10 @@ class StandIn:
         """Answer with a rate that rises."""
         points = [rate(request.match_info["preset"], n, 60, NOW_MS - (60 - n) * 60_000) for n in range(60)]
         limit = {"rule": "high-error-rate", "severity": "critical", "error_rate": 0.1, "window": "5m"}
-        return as_json({"points": points, "thresholds": [{**limit, "parties": [], "reasons": []}]})
+        milder = {**limit, "rule": "customer-errors", "severity": "warning"}
+        return as_json(
+            {"points": points, "thresholds": [{**each, "parties": [], "reasons": []} for each in (limit, milder)]}
+        )
 
 
 def window_of(request: web.Request) -> int:

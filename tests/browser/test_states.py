@@ -201,6 +201,8 @@ async def test_notifications_are_in_utc_so_the_page_can_be_too_without_a_mouse(b
 
 async def test_the_top_says_since_when_and_a_card_what_a_notification_says(browser: Browser) -> None:
     known = StandIn([rate("summarize", 14, 60)], [alert("summarize"), alert("b", started_at=format_time(NOW_MS))])
+    async with standing_in(BUSY) as address, opened(browser, address) as page:
+        await expect(page.locator("#since")).to_contain_text("; in the last 5m 14 of 60 jobs, 23.3 %")
     async with standing_in(known) as address, opened(browser, address) as page:
         await expect(page.locator("#since")).to_contain_text(re.compile(r"42:40.*, the first of 2 alerts$"))
         said = page.locator("#firing .card", has_text="summarize").locator(".advice")
@@ -225,6 +227,13 @@ async def test_an_update_moves_neither_focus_nor_selection_and_closes_nothing(br
         await expect(folded).to_contain_text("16 of 60 jobs")
         await expect(folded.locator("li")).to_be_visible()
         assert await page.evaluate("document.activeElement.textContent") == "1 failed job to look up"
+
+
+async def test_a_limit_that_several_rules_share_is_one_line_of_the_worst_severity(browser: Browser) -> None:
+    async with standing_in(BUSY) as address, opened(browser, address) as page:
+        limits = page.locator("#legend li").filter(has=page.locator(".limit"))
+        await expect(limits).to_have_text(["10 %: high-error-rate (5m), customer-errors (5m)"])
+        await expect(limits.locator(".limit")).to_have_class("key limit critical")
 
 
 async def test_a_window_that_no_worker_takes_gives_way_to_one_that_it_does(browser: Browser) -> None:

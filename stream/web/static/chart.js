@@ -99,7 +99,7 @@ function redraw() {
 function draw() {
   const { points, steps, thresholds, preset, window, step } = data;
   if (!points.some((point) => point.total)) return note("No jobs in this span."), undefined;
-  const lines = [...new Map(thresholds.map((each) => [each.error_rate, each])).values()];
+  const lines = limits(thresholds);
   const x = points.map((point) => Date.parse(point.window_end) / 1000);
   const top = [x, ...["error_rate", "error_rate_low", "error_rate_high"].map((name) => points.map((point) => point[name])),
     ...lines.map((each) => x.map(() => each.error_rate))];
@@ -117,6 +117,12 @@ function draw() {
   }
   delete byId("detail").dataset.empty;
   describe();
+}
+
+// One line for each rate, as severe as the worst rule that has it.
+function limits(thresholds) {
+  const worstLast = thresholds.slice().sort((a, b) => (a.severity === "critical") - (b.severity === "critical"));
+  return [...new Map(worstLast.map((each) => [each.error_rate, each])).values()];
 }
 
 // Canvas text does not grow with the page's by itself.

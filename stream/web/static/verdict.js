@@ -1,6 +1,6 @@
 // The one sentence on top, and how fresh it is.
 import { byId, el, setText } from "./dom.js";
-import { count, duration, isUtc, ownZone, time, timeText, UTC } from "./format.js";
+import { count, duration, isUtc, jobs, ownZone, percent, time, timeText, UTC } from "./format.js";
 import { address, known, now } from "./model.js";
 
 const WORDS = { critical: "Critical", warning: "Warning", info: "Info", ok: "OK", unknown: "Unknown" };
@@ -61,7 +61,14 @@ export function showSince(link) {
   if (!worst.length) return byId("since").replaceChildren();
   const first = worst.reduce((a, b) => (Date.parse(b.started_at) < Date.parse(a.started_at) ? b : a)).started_at;
   const ages = duration((now() - Date.parse(first)) / 1000);
-  byId("since").replaceChildren("Since ", time(first), `, for ${ages}${worst.length > 1 ? `, the first of ${count(worst.length)} alerts` : ""}`);
+  const more = worst.length > 1 ? `, the first of ${count(worst.length)} alerts` : "";
+  byId("since").replaceChildren("Since ", time(first), `, for ${ages}${more}${byNow(worst)}`);
+}
+
+// The sentence has the figures of the alert event; where it is of one preset, these are the newest.
+function byNow(worst) {
+  const rate = worst.every(({ preset }) => preset === worst[0].preset) ? known.rates.get(worst[0].preset) : null;
+  return rate?.total ? `; in the last ${known.window} ${jobs(rate.errors, rate.total)}, ${percent(rate.error_rate)}` : "";
 }
 
 export function showZone(choice) {
@@ -69,5 +76,6 @@ export function showZone(choice) {
   const other = byId("other-zone");
   other.setAttribute("href", address({ ...choice, zone: isUtc ? null : UTC }));
   setText(other, isUtc ? `show all in ${ownZone}` : "show all in UTC");
+  byId("hover-hint").hidden = isUtc;
   byId("zone-switch").hidden = !isUtc && ownZone === UTC;
 }
