@@ -1,6 +1,7 @@
 """The overview as people read it in a terminal: the dashboard's essentials, the worst first.
 
-Law: pure, no longer than the screen, and every word that comes from outside is shown as text, never read as markup.
+Law: pure, no longer than the screen, and every word that comes from outside is shown as text, never read as
+markup, nor as orders to a terminal.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,11 +1,13 @@
 """Alerts, times and durations as people say them.
 
-Law: pure. Times are UTC and say so; durations are as fine as anybody cares.
+Law: pure. No preset can be called so that it looks like another line. Times are UTC and say so; durations are as fine
+as anybody cares.
 """
 
 from schemas.alert import AlertEvent, ResolveReason, RuleKind
 from schemas.times import format_time
 from stream.domain.duration import format_duration
+from stream.domain.readable import one_line, readable
 
 _FINEST_MS = ((24 * 3_600_000, 3_600_000), (3_600_000, 60_000))
 _ENDINGS = {
@@ -17,12 +19,12 @@ _ENDINGS = {
 
 def named(event: AlertEvent) -> str:
     """Return what a person calls the preset of an alert."""
-    return "all presets" if event.preset == "*" else event.preset
+    return "all presets" if event.preset == "*" else readable(event.preset)
 
 
 def what(event: AlertEvent) -> str:
     """Return an alert in a line: the summary of its rule, or its figures."""
-    return event.annotations.get("summary") or f"{named(event)}: {how_bad(event)}"
+    return one_line(event.annotations.get("summary", "")) or f"{named(event)}: {how_bad(event)}"
 
 
 def how_bad(event: AlertEvent) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from schemas.times import read_time
 from stream.domain.advice import commonest
 from stream.domain.evidence import WHOLE_TOPIC
+from stream.domain.readable import readable
 
 MOST_NAMES, NAME_LENGTH = 3, 40
 REPLAY_MS = 24 * 3_600_000
@@ -59,7 +60,7 @@ def _firing(firing: Sequence[Mapping[str, Any]], level: str) -> str:
 
 def _failing(alert: Mapping[str, Any], *, is_alone: bool) -> str:
     """Return a preset with the figures with which its newest alert fired, and why where there is only one."""
-    name, total = _plain(_name(str(alert["preset"]))), alert.get("total")
+    name, total = readable(_name(str(alert["preset"])), NAME_LENGTH), alert.get("total")
     if not total:
         return name
     why = _mostly(alert) if is_alone else ""
@@ -71,13 +72,14 @@ def _mostly(alert: Mapping[str, Any]) -> str:
         return ""
     reason, count = commonest(alert["reasons"])
     share = "all" if count == alert["errors"] else "mostly" if 2 * count > alert["errors"] else ""
-    return f", {share} {_plain(reason)}" if share else ""
+    return f", {share} {readable(reason, NAME_LENGTH)}" if share else ""
 
 
 def _silent(presets: Sequence[str]) -> list[str]:
     if WHOLE_TOPIC in presets:
         return ["No jobs come in at all."]
-    return [f"No jobs of {_listed([_plain(each) for each in dict.fromkeys(presets)])} come in."] if presets else []
+    names = [readable(each, NAME_LENGTH) for each in dict.fromkeys(presets)]
+    return [f"No jobs of {_listed(names)} come in."] if names else []
 
 
 def _name(preset: str) -> str:
@@ -89,12 +91,6 @@ def _listed(names: Sequence[str]) -> str:
     hidden = len(names) - len(shown)
     shown += [f"{hidden} other preset{'s' if hidden > 1 else ''}"] if hidden else []
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
-
-
-def _plain(name: str) -> str:
-    # Marks that turn the direction of what follows must not reach the rest of the sentence.
-    text = "".join(each if each.isprintable() else "·" for each in name[:NAME_LENGTH])
-    return text if len(name) <= NAME_LENGTH else f"{text}…"
 
 
 def _unwell(faults: Sequence[Mapping[str, Any]]) -> str:

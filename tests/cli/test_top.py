@@ -4,8 +4,10 @@ import asyncio
 import json
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 
+from schemas.alert import AlertEvent
+from stream.cli.alert_view import alert_line, alert_table
 from stream.cli.top_view import top_view, worst_first
 from tests.browser.stand_in import NOW_MS, StandIn, alert, rate
 from tests.cli.commands import run
@@ -68,3 +70,21 @@ def test_who_does_not_answer_as_a_worker_does_is_out_of_reach() -> None:
     assert run("top").exit_code == 3
     with serve(200, {"hello": "world"}) as worker:
         assert run("top", env=worker.env).exit_code == 3
+
+
+HOSTILE = "\x1b[2J\x1b]52;c;b3duZWQ=\x07a\nb\u202ec\x9bd"
+
+
+async def test_a_name_gives_the_terminal_no_orders() -> None:
+    text = shown(await overview(StandIn([rate(HOSTILE, 3, 9)], [alert(HOSTILE)])))
+    event = AlertEvent.model_validate(alert(HOSTILE))
+    text += shown_plainly(alert_table([event])) + shown_plainly(alert_line(event))
+    assert text.count("⟨U+001B⟩[2J") == 5
+    assert [each for each in text if not each.isprintable() and each != "\n"] == []
+
+
+def shown_plainly(what: RenderableType) -> str:
+    console = Console(width=200)
+    with console.capture() as capture:
+        console.print(what)
+    return capture.get()
