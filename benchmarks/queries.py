@@ -193,7 +193,7 @@ p90 {cuts[899]:.1f} ms, p99 {cuts[989]:.1f} ms, worst {max(asked.seconds) * 1000
 what was offered, so the workers kept up. A query took {dearer / given.queries * 1000:.1f} ms of CPU time.
 
 **What it does not.** How much slower a worker becomes that is at its limit was not measured. It has to do without the
-{dearer:.2f} of a core that {given.queries} queries a second take, and so counts about {dearer / given.workers:.0%} less.
+{dearer:.2f} of a core that {given.queries} queries a second take, and so counts some {dearer / given.workers:.0%} less.
 """
 
 
