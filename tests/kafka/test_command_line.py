@@ -183,7 +183,10 @@ def test_up_says_where_everything_is_and_one_signal_stops_it_all(place: Place) -
         said = read_until(up, b"worker log")
         assert f"dashboard    http://127.0.0.1:{place.port}/".encode() in said
         assert b"notifier" not in said
-        assert place.run("doctor").returncode == 0
+        doctor = place.run("doctor")
+        assert doctor.returncode == 0
+        assert b"webhooks are verified" in doctor.stdout  # by the secret that was made
+        assert b"would store a webhook" in doctor.stdout
         assert place.run("rates", "nobody").returncode == 1
         secret = (place.folder / "webhook.env").read_text().partition("=")[2].strip()
         webhooks = f"http://127.0.0.1:{place.gateway_port}/webhooks/daily"
