@@ -67,6 +67,7 @@ class StandIn:
     alerts: list[dict[str, Any]] = field(default_factory=list)
     faults: list[dict[str, Any]] = field(default_factory=list)
     missing: str = ""
+    counts: dict[str, Any] = field(default_factory=lambda: COUNTS)
     rules_version: str = "5f1d"
     decided_to_ms: int | None = NOW_MS
     now_ms: int = NOW_MS + 9_000
@@ -77,7 +78,7 @@ class StandIn:
             raise unavailable(self.missing)
         part = {"rates": self.rates, "alerts": self.alerts, "faults": self.faults, "newest_ms": self.decided_to_ms or 0}
         part |= {"rules": self.rules_version}
-        part |= {"decided_to_ms": {"0": self.decided_to_ms}, "ingest": {**COUNTS, "recent": COUNTS}}
+        part |= {"decided_to_ms": {"0": self.decided_to_ms}, "ingest": {**self.counts, "recent": COUNTS}}
         return combine([part], "5m", self.now_ms, 45_000)
 
     async def about(self, _: web.Request) -> web.Response:

@@ -12,7 +12,7 @@ from playwright.async_api import Browser, Page, expect
 from schemas.times import format_time
 from stream.domain.advice import advice_on
 from stream.domain.evidence import rated
-from tests.browser.stand_in import NOW_MS, StandIn, alert, rate, standing_in
+from tests.browser.stand_in import COUNTS, NOW_MS, StandIn, alert, rate, standing_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -111,6 +111,29 @@ async def test_alerts_of_one_rule_about_several_reasons_are_told_apart(browser: 
         shown = await page.locator("#firing-list .rule").all_text_contents()
         assert sorted(shown) == ["high-error-rate/input_forbidden", "high-error-rate/timeout"]
         await expect(page.locator("#recent-list .rule")).to_have_text("high-error-rate/other")
+
+
+async def test_of_several_alerts_about_a_preset_the_worst_is_open_and_the_others_take_a_line(browser: Browser) -> None:
+    firing = [
+        alert("a"),
+        *(alert("a", "warning", id=f"a{n}", rule=f"rule-{n}") for n in range(3)),
+        alert("b", "warning"),
+    ]
+    async with standing_in(StandIn([rate("a", 9, 60)], firing)) as address, opened(browser, address) as page:
+        await expect(page.get_by_role("article")).to_have_count(2)
+        await expect(page.get_by_role("article", name="critical: a, high-error-rate")).to_be_visible()
+        await expect(page.get_by_role("article", name="warning: b, high-error-rate")).to_be_visible()
+        await expect(page.locator("#firing details.card")).to_have_count(3)
+
+
+async def test_news_of_what_comes_in_takes_no_focus(browser: Browser) -> None:
+    known = StandIn([rate("a", 0, 60)])
+    async with standing_in(known) as address, opened(browser, address) as page:
+        table = page.get_by_role("region", name="Records by what became of them")
+        await table.focus()
+        known.counts = {**COUNTS, "read": 4711}
+        await expect(table).to_contain_text("4,711")
+        await expect(table).to_be_focused()
 
 
 async def test_rules_that_change_under_the_page_are_shown(browser: Browser) -> None:

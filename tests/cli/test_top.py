@@ -44,6 +44,17 @@ async def test_it_fits_the_screen_and_says_how_much_does_not() -> None:
     assert text.count("more") == 2
 
 
+async def test_what_is_wrong_with_presetwatch_itself_is_said_and_fits_too() -> None:
+    faults = [{"name": f"fault-{n}", "detail": f"Detail {n}."} for n in range(5)]
+    names = [f"p{n}" for n in range(500)]
+    known = StandIn([rate(each, 9, 10) for each in names], list(map(alert, names)), faults)
+    text = shown(await overview(known), lines=24)
+    assert [line for line in text.splitlines() if line.startswith("! ")] == [
+        f"! fault-{n}: Detail {n}." for n in range(3)
+    ]
+    assert len(text.splitlines()) <= 24
+
+
 async def test_old_news_is_not_shown_as_new() -> None:
     text = shown(await overview(), trouble="the worker does not answer (nothing listens there).")
     assert "Not live" in text

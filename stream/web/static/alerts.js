@@ -12,7 +12,8 @@ export function showAlerts(link) {
   const { firing, pending, resolved, counts } = known.alerts;
   const current = firing.slice(0, MOST_CARDS);
   const list = byId("firing-list");
-  const items = current.map((alert, index) => ({ alert, isOpen: index < OPEN_CARDS }));
+  const open = opened(current);
+  const items = current.map((alert) => ({ alert, isOpen: open.includes(alert) }));
   reconcile(list, items, ({ alert }) => alert.id, (item) => (item.isOpen ? card(item.alert, link) : foldedCard(item.alert, link)));
   showRates();
   const rest = counts.firing - current.length;
@@ -27,6 +28,10 @@ export function showAlerts(link) {
   });
   showResolved(resolved);
 }
+
+// What is worst of each preset: the rules that agree with it say little that is new.
+const opened = (alerts) =>
+  alerts.filter((alert, index) => alerts.findIndex(({ preset }) => preset === alert.preset) === index).slice(0, OPEN_CARDS);
 
 function showResolved(resolved) {
   reconcile(byId("recent-list"), resolved.length ? resolved.slice(0, mostResolved) : [{ id: "none" }], (alert) => alert.id,
@@ -48,7 +53,9 @@ function pendingLine(alert) {
 // The rule and, where it has an alert for each reason, the reason.
 const ruleOf = (alert) => [alert.rule, ...Object.values(alert.group ?? {})].join("/");
 
-const subject = (alert) => (alert.preset === "*" ? "The whole topic" : named(alert.preset));
+const isWhole = ({ preset }) => preset === "*";
+const nameOf = (alert) => (isWhole(alert) ? "the whole topic" : readable(alert.preset));
+const subject = (alert) => (isWhole(alert) ? "The whole topic" : named(alert.preset));
 
 // In place, as a card that is made anew every few seconds takes the selection with it.
 function showRates() {
@@ -60,7 +67,7 @@ function showRates() {
 }
 
 function card(alert, link) {
-  return el("article", { class: `card ${alert.severity}`, "aria-label": `${alert.severity}: ${ruleOf(alert)}` },
+  return el("article", { class: `card ${alert.severity}`, "aria-label": `${alert.severity}: ${nameOf(alert)}, ${ruleOf(alert)}` },
     el("div", { class: "card-head" },
       icon(alert.severity, STATE_WORDS[alert.severity] ?? alert.severity),
       el("h3", {}, alert.preset === "*" ? subject(alert) : link(alert.preset)),
@@ -123,8 +130,8 @@ function runbook(alert) {
 function ended(alert) {
   const lasted = (Date.parse(alert.at) - Date.parse(alert.started_at)) / 1000;
   return el("details", { class: "ended" },
-    el("summary", {}, el("span", { class: "when" }, time(alert.at)), " ", icon("ok", "Resolved"), " ", subject(alert),
-      el("span", { class: "rule" }, ruleOf(alert)), el("span", { class: "lasted" }, `after ${duration(lasted)}`)),
+    el("summary", {}, el("span", { class: "when" }, time(alert.at)), " ", icon("ok", "Resolved"), " ", subject(alert), " ",
+      el("span", { class: "rule" }, ruleOf(alert)), " ", el("span", { class: "lasted" }, `after ${duration(lasted)}`)),
     el("dl", { class: "facts" },
       fact("Severity", alert.severity),
       fact("Fired", time(alert.started_at)),

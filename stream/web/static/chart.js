@@ -122,7 +122,7 @@ function draw() {
 // One line for each rate, as severe as the worst rule that has it.
 function limits(thresholds) {
   const worstLast = thresholds.slice().sort((a, b) => (a.severity === "critical") - (b.severity === "critical"));
-  return [...new Map(worstLast.map((each) => [each.error_rate, each])).values()];
+  return [...new Map(worstLast.map((each) => [each.error_rate, each])).values()].sort((a, b) => a.error_rate - b.error_rate);
 }
 
 // Canvas text does not grow with the page's by itself.
