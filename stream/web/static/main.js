@@ -144,6 +144,6 @@ window.addEventListener("popstate", () => {
   if (chosenWindow() !== before) feed.open();
   show();
 });
-setInterval(() => (showSince(link), showFreshness(link), showAges(), showSilence()), 1_000);
+setInterval(() => (showSince(link), showFreshness(link), link.isLive && showAges(), showSilence()), 1_000);
 showZone(choice);
 begin();
