@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from time import monotonic
+from typing import Literal
 
 import pytest
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, expect
 
 from stream.local.traffic import generate
@@ -16,6 +18,7 @@ from tests.kafka.test_end_to_end import DEFAULT_RULES, DEMO_RULES, FAST
 
 pytestmark = [pytest.mark.kafka, pytest.mark.asyncio(loop_scope="session")]
 
+THEMES: tuple[Literal["light"], Literal["dark"]] = "light", "dark"
 DOWN = "Failing now: summarize (6 of 6 jobs, all other)."
 SHOWS = "text => [...document.querySelectorAll('#preset-rows .of')].some((each) => each.textContent === text)"
 SLOW_MS = 30_000.0
@@ -131,6 +134,10 @@ async def test_a_login_outlives_a_reload(browser: Browser, bootstrap: str, uniqu
     async with deploy(bootstrap, unique, tmp_path, DEFAULT_RULES, idle_after=300, web_token="hush") as deployment:
         worker = await deployment.start().ready()
         async with opened(browser, worker, "?span=6h") as page:
+            for theme in THEMES:
+                await page.emulate_media(color_scheme=theme)
+                found = await Axe().run(page)
+                assert found.violations_count == 0, found.generate_report()
             await page.get_by_label("Token").fill("guess")
             await page.get_by_role("button", name="Log in").click()
             await expect(page.get_by_role("alert")).to_contain_text("not the token")

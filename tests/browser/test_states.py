@@ -18,7 +18,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 FORBIDDEN = advice_on("input_forbidden")
 Theme = Literal["light", "dark"]
-WIDTHS = (360, 1280, 2560)
+WIDTHS = (320, 360, 768, 1024, 1280, 2560)
+CUT_OFF = """[...document.querySelectorAll("section, .card, .row, .row > *")]
+    .filter((each) => each.scrollWidth > each.clientWidth + 1).map((each) => each.className + each.id)"""
 HOSTILE = [
     "<img src=x onerror=owned=1>",
     "<script>owned=1</script>",
@@ -81,6 +83,7 @@ async def test_every_state_says_what_is_known_and_shuts_nobody_out(
         for each in WIDTHS:
             await page.set_viewport_size({"width": each, "height": 900})
             assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{each} px is too narrow"
+            assert await page.evaluate(CUT_OFF) == [], f"something is cut off at {each} px"
 
 
 async def test_hostile_names_are_text_and_nothing_of_them_runs(browser: Browser) -> None:
