@@ -19,6 +19,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 FORBIDDEN = advice_on("input_forbidden")
 Theme = Literal["light", "dark"]
 WIDTHS = (320, 360, 768, 1024, 1280, 2560)
+BROKEN = "export const showSilence = () => {}; export function showIngest() { throw new Error('a defect') }"
 CUT_OFF = """[...document.querySelectorAll("section, .card, .row, .row > *")]
     .filter((each) => each.scrollWidth > each.clientWidth + 1).map((each) => each.className + each.id)"""
 HOSTILE = [
@@ -185,6 +186,19 @@ async def test_a_page_that_hears_nothing_says_so_and_takes_nothing_for_well(brow
         known.missing = ""
         await expect(page.locator("#sentence")).to_have_text("All is well: no alert is firing for 1 preset.")
         await expect(page.locator("#banner")).to_be_hidden()
+
+
+async def test_a_page_in_which_something_has_failed_says_so_and_takes_nothing_for_well(browser: Browser) -> None:
+    async with standing_in(StandIn([rate("summarize", 0, 60)])) as address:
+        page = await browser.new_page()
+        await page.route(
+            "**/assets/ingest.js", lambda route: route.fulfill(body=BROKEN, content_type="text/javascript")
+        )
+        await page.goto(address)
+        await expect(page.locator("#sentence")).to_have_text("This page has failed: load it again.")
+        await expect(page.locator("#banner")).to_contain_text("may be wrong. Last known: All is well")
+        await expect(page.locator("#level")).to_have_text("Unknown")
+        await page.close()
 
 
 async def test_a_state_is_told_in_words_and_shapes_and_not_by_colour_alone(browser: Browser) -> None:

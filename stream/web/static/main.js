@@ -10,7 +10,7 @@ import { address, known, readChoice, shown, take } from "./model.js";
 import { showFewer, showMore, showPresets } from "./presets.js";
 import { showFreshness, showSince, showVerdict, showZone } from "./verdict.js";
 
-const link = { isLive: false, heardAt: 0, hasFailed: false };
+const link = { isLive: false, heardAt: 0, hasFailed: false, isBroken: false };
 let choice = readChoice();
 let about = null;
 let drawn = "";
@@ -129,6 +129,14 @@ async function begin() {
   feed.open();
 }
 
+// A page that has stopped showing what it hears must not go on saying that all is well.
+function breakDown() {
+  link.isBroken = true;
+  showVerdict(link);
+}
+
+window.addEventListener("error", ({ filename }) => filename?.startsWith(location.origin) && breakDown());
+window.addEventListener("unhandledrejection", breakDown);
 byId("window").addEventListener("change", (event) => choose({ window: event.target.value }));
 byId("span").addEventListener("change", (event) => choose({ span: event.target.value }));
 byId("choices").addEventListener("submit", (event) => event.preventDefault());

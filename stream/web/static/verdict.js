@@ -8,7 +8,7 @@ const REPLAY_SECONDS = 24 * 3600;
 
 export function showVerdict(link) {
   const { level, sentence, was } = judged(link);
-  document.body.dataset.state = known.alerts ? (link.isLive ? (known.problem ? "problem" : "live") : "stale") : "loading";
+  document.body.dataset.state = known.alerts ? (link.isLive && !link.isBroken ? (known.problem ? "problem" : "live") : "stale") : "loading";
   byId("verdict").dataset.level = level;
   byId("verdict-icon").setAttribute("href", `#${level}`);
   setText(byId("level"), WORDS[level]);
@@ -19,6 +19,7 @@ export function showVerdict(link) {
 }
 
 function judged(link) {
+  if (link.isBroken) return { level: "unknown", sentence: "This page has failed: load it again.", was: known.verdict?.sentence };
   if (!known.alerts) {
     const sentence = known.problem ? "Nothing is known yet: the worker is not ready." : "Connecting to the worker …";
     return { level: "unknown", sentence };
@@ -33,7 +34,8 @@ function showBanner(link, was) {
   const banner = byId("banner");
   const before = was ? ` Last known: ${was}` : "";
   let text = "";
-  if (!link.isLive && link.heardAt) text = `The worker was last heard at ${timeText(link.heardAt)}. Trying to reach it again.${before}`;
+  if (link.isBroken) text = `What it shows may be wrong.${before}`;
+  else if (!link.isLive && link.heardAt) text = `The worker was last heard at ${timeText(link.heardAt)}. Trying to reach it again.${before}`;
   else if (!link.isLive && link.hasFailed) text = "The worker does not answer. Trying again.";
   else if (known.problem) text = `${known.problem}${before}`;
   else if (known.faults?.length) text = known.faults.map((fault) => `${fault.name}: ${fault.detail}`).join(" ");
