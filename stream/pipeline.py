@@ -24,6 +24,7 @@ from stream.counting_stage import CountingStage
 from stream.deciding_stage import DecidingStage
 from stream.domain.causes import Causes
 from stream.domain.rules import RuleSet
+from stream.memory import uncollected
 from stream.outbox import Outbox
 from stream.policies import counting_policy, deciding_policy
 from stream.reader import CHUNKS_AHEAD, Chunk, Reader
@@ -152,10 +153,11 @@ class Pipeline:
         reader = librdkafka_reader(self.settings)
         held = await asyncio.to_thread(recover, reader, self.settings.app_id, ends) if ends else {}
         self.recoveries += len(pens)
-        for pen in pens:
-            journal, rates, alerts = (held[table, pen.partition] for table in TABLES)
-            self.counting.own(pen, journal, ends["journal", pen.partition] + 1)
-            self.deciding.own(pen, rates, alerts, {table: ends[table, pen.partition] + 1 for table in TABLES})
+        with uncollected():
+            for pen in pens:
+                journal, rates, alerts = (held[table, pen.partition] for table in TABLES)
+                self.counting.own(pen, journal, ends["journal", pen.partition] + 1)
+                self.deciding.own(pen, rates, alerts, {table: ends[table, pen.partition] + 1 for table in TABLES})
 
     def is_ready(self) -> bool:
         """Tell whether the worker has joined and recovered everything it owns."""
