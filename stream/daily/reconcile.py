@@ -18,7 +18,7 @@ from stream.daily.event_log import Times
 from stream.daily.reconciled import Headers, estimate_times, event_of, headers_of
 from stream.daily.wire import Page
 from stream.domain.decoding import JsonObject
-from stream.domain.parse import bounded_name
+from stream.domain.naming import bounded_name
 
 WINDOW_JOBS = 100_000
 """Jobs that are looked for at once. Listing as many takes a minute, in which the topic is read at 100,000 records a

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from schemas.daily import ERROR_TYPE, FINISHED_TYPE
-from stream.domain.parse import MAX_NAME_CHARS
+from stream.domain.naming import MAX_NAME_CHARS
 
 SHORT_BYTES = 500
 """A job's event with more than 200 levels of nesting, which `parse` refuses, is longer than this."""
