@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -187,7 +188,7 @@ async def test_whatever_is_small_enough_fits_into_a_topic_with_kafkas_own_limit(
     async with serving(settings) as client:
         for limit, size, status in ((2_000, 3_000, 413), (KAFKAS_LIMIT, 1_000_000, 200)):
             await asyncio.to_thread(limit_records, bootstrap, [settings.events_topic], limit)
-            await eventually(lambda size=size, status=status: client.answers(size, status), f"{status}")
+            await eventually(partial(client.answers, size, status), f"{status}")
         for value in (b"x" * 1_000_000, long_id, b'{"type":"m","id":"%s"}' % (b"k" * 900_000)):
             assert await client.post(value, signed(value) | {"Content-Encoding": "x" * 8_000}) == 200
 
