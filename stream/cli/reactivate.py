@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 from stream.cli import given
 from stream.cli.at_daily import ask_daily
 from stream.cli.lifetime import until_told_to_stop
-from stream.cli.output import say, wrong
+from stream.cli.output import Ended, say, wrong
 from stream.daily.client import Daily
 from stream.daily.watch import Watch, WatchMeters
 from stream.daily.wire import Webhook
@@ -65,10 +65,15 @@ async def _reactivate(daily: Daily, uuid: str | None) -> Sequence[Webhook]:
     webhooks = await daily.webhooks()
     chosen = [each for each in webhooks if _is_meant(each, uuid)]
     if uuid is not None and not chosen:
-        raise wrong(f"There is no webhook {uuid}: `presetwatch webhook list` shows those there are.")
+        raise no_webhook(uuid)
     for webhook in chosen:
         await daily.reactivate(webhook)
     return chosen
+
+
+def no_webhook(uuid: str) -> Ended:
+    """Return how a command ends that was given the uuid of none."""
+    return wrong(f"There is no webhook {uuid}: `presetwatch webhook list` shows those there are.")
 
 
 def _is_meant(webhook: Webhook, uuid: str | None) -> bool:
