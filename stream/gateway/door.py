@@ -115,8 +115,10 @@ class Connection(web.RequestHandler):
     @property
     def is_owing(self) -> bool:
         """Whether we wait for more of a request, or for its sender to read the answer."""
+        if self.writing_paused:
+            return True
         request = self._current_request
-        return self.owing_since is not None and not self._messages and (request is None or not request.content.is_eof())
+        return not self._messages and (request is None or not request.content.is_eof())
 
     def leave(self) -> None:
         """Close in good order, which is to say now, as nothing is left to be said."""
@@ -135,6 +137,7 @@ class Connection(web.RequestHandler):
 
     async def finish_response(self, *args: Any, **kw: Any) -> tuple[web.StreamResponse, bool]:
         """Send an answer; whoever does not read it is overdue as well."""
+        args[1].headers["Server"] = "presetwatch"  # else it tells the versions of Python and aiohttp
         sent = await super().finish_response(*args, **kw)
         self.owing_since = None
         self.idle_since = None if self._messages else self._loop.time()  # else more has come already, pipelined

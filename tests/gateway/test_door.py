@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stream.gateway.door import Limits
+from stream.gateway.door import Connection, Limits
 from stream.gateway.openapi import openapi
 from stream.gateway.outcomes import Outcome
 from stream.gateway.receiver import BODY_BYTES
@@ -334,6 +334,30 @@ def test_who_has_owed_a_request_for_longest_makes_room_for_who_comes(beginning: 
             assert read_answer(sock).status == 200
         assert is_closed(strangers[0])
         assert (gateway.door.made_room, gateway.door.turned_away) == (len(late), 0)
+
+
+def test_who_does_not_read_answers_makes_room_for_who_comes() -> None:
+    patient = Limits(connections=1, request_seconds=PATIENCE_SECONDS, look_seconds=0.1, grace_seconds=0.2)
+    with served(limits=patient) as gateway, ExitStack() as stack:
+        strangers = [stack.enter_context(gateway.connect()) for _ in range(patient.connections)]
+        for sock in strangers:
+            sock.settimeout(0.3)
+            with pytest.raises(TimeoutError):
+                send_until_closed(sock, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 100)
+        held = [each for each in gateway.door.connections if isinstance(each, Connection)]
+        wait_until(lambda: all(each.writing_paused for each in held))
+        time.sleep(2 * patient.grace_seconds)  # a grace has no event that ends it
+        assert is_well(gateway)
+        assert (gateway.door.made_room, gateway.door.turned_away) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    "raw", [request(BODY), request(BODY, {"A": "b"}), b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"no HTTP\r\n"]
+)
+def test_no_answer_tells_what_the_gateway_is_made_of(gateway: Served, raw: bytes) -> None:
+    with gateway.connect() as sock:
+        sock.sendall(raw)
+        assert read_answer(sock).headers["Server"] == "presetwatch"
 
 
 def test_who_is_being_answered_makes_no_room(gateway: Served) -> None:
