@@ -115,8 +115,8 @@ class Connection(web.RequestHandler):
     @property
     def is_owing(self) -> bool:
         """Whether we wait for more of a request, or for its sender to read the answer."""
-        if self.writing_paused:
-            return True
+        if self.owing_since is None or self.writing_paused:
+            return self.owing_since is not None
         request = self._current_request
         return not self._messages and (request is None or not request.content.is_eof())
 

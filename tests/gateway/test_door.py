@@ -495,6 +495,26 @@ def test_a_head_as_large_as_proxies_make_it_is_read_in_any_pieces(gateway: Serve
     assert gateway.store.bodies == [BODY] * 3
 
 
+def test_a_gateway_that_stops_gives_its_answers_first(gateway: Served) -> None:
+    with ExitStack() as stack:
+        idle = stack.enter_context(gateway.connect())
+        idle.sendall(request(BODY))
+        assert read_answer(idle).status == 200
+        gateway.do(gateway.store.may_answer.clear)
+        waiting = [stack.enter_context(gateway.connect()) for _ in range(30)]
+        for sock in waiting:
+            sock.sendall(request(BODY))
+        wait_until(lambda: gateway.store.asked == 1 + len(waiting))
+        finishing = asyncio.run_coroutine_threadsafe(gateway.door.finish(PATIENCE_SECONDS), gateway.loop)
+        gateway.do(gateway.store.may_answer.set)
+        finishing.result(PATIENCE_SECONDS)
+        for sock in waiting:
+            answer = read_answer(sock)
+            assert (answer.status, answer.headers["Connection"]) == (200, "close")
+        idle.sendall(request(BODY))  # who had come before is still served
+        assert read_answer(idle).status == 200
+
+
 @pytest.mark.parametrize("beginning", [request(BODY)[:-1], chunked(BODY, 5)[:-9], request(BODY)[:30]])
 def test_whoever_never_comes_to_an_end_does_not_keep_a_gateway_from_stopping(beginning: bytes) -> None:
     with served(limits=Limits(request_seconds=10 * PATIENCE_SECONDS)) as gateway, gateway.connect() as sock:
