@@ -170,6 +170,15 @@ def test_a_webhook_whose_address_does_not_answer_stays_off_and_that_is_said(dail
     assert "`presetwatch doctor` looks at the gateway" in done.stderr
 
 
+def test_a_webhook_that_cannot_be_turned_on_keeps_no_other_off(daily: DailyStub) -> None:
+    daily.webhooks = [hook("a", "FAILED"), hook("b", "FAILED"), hook("c", "FAILED")]
+    daily.faults = [Fault(400, {"error": "no answer"}, path=f"/v1/webhooks/{each}") for each in "ac"]
+    done = run("webhook", "reactivate", env=daily.env())
+    assert (done.exit_code, [each["state"] for each in daily.webhooks]) == (1, ["FAILED", "ACTIVE", "FAILED"])
+    assert all(f"Daily refuses POST /v1/webhooks/{each} (400" in done.stderr for each in "ac")
+    assert "Webhook b is on again" in done.stderr
+
+
 def test_a_webhook_that_is_not_there_is_named(daily: DailyStub) -> None:
     assert "There is no webhook nope" in run("webhook", "reactivate", "nope", env=daily.env()).stderr
     deleted = run("webhook", "delete", "nope", "--yes", env=daily.env())
