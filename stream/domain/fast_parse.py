@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from schemas.daily import ERROR_TYPE, FINISHED_TYPE
 from stream.domain.job_names import UUID_CHARS, Characters, JobIds, characters, chosen
 from stream.domain.moulds import FEW, MAX_BYTES, Alike, Said, mould_of
-from stream.domain.parse import MAX_NAME_CHARS
+from stream.domain.naming import MAX_NAME_CHARS
 
 SHORT_BYTES = 500
 """A job's event with more than 200 levels of nesting, which `parse` refuses, is longer than this."""
