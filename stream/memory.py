@@ -8,9 +8,7 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-LARGE_BYTES = 1 << 20
-
-_M_MMAP_THRESHOLD = -3  # of malloc.h
+GIVE_BACK_SECONDS = 10.0
 
 
 def spare_the_collector() -> None:
@@ -40,12 +38,12 @@ def uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def keep_large_blocks_apart() -> None:
-    """Have the C library take large blocks from the system one by one, and give them back when they are freed.
+def give_back() -> None:
+    """Give the system all memory that is free inside the C library's heap, which takes some milliseconds.
 
-    glibc lets what it calls large grow with what is freed, up to 32 MiB, and puts the rest on a heap which the sorted
-    runs of remembered jobs, made anew whenever they are merged, leave full of holes: ten million jobs took 26 to 39
-    bytes each, and take 20 so. Where there is no such library, nothing is done.
+    The sorted runs of remembered jobs are made anew whenever they are merged, and leave a heap full of holes that glibc
+    keeps by itself: ten million jobs took 26 to 39 bytes each, and take 20 so. Where there is no such library, nothing
+    is done.
     """
     with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, LARGE_BYTES)
+        ctypes.CDLL(None).malloc_trim(0)

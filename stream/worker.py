@@ -14,9 +14,9 @@ from threading import Timer
 import faust
 import structlog
 
-from stream import memory
 from stream.domain.rules import RuleSet
 from stream.logs import configure_logs
+from stream.memory import spare_the_collector
 from stream.pipeline import Pipeline
 from stream.reloading import Reloading
 from stream.rules_file import Fault, default_rules_path, read
@@ -42,8 +42,7 @@ def run(pipeline: Pipeline) -> None:
     configure_logs(pipeline.settings)
     log.info("starting", version=VERSION, app_id=pipeline.settings.app_id, partitions=pipeline.partitions)
     Views(pipeline)
-    memory.spare_the_collector()
-    memory.keep_large_blocks_apart()
+    spare_the_collector()
     Path(pipeline.app.conf.datadir).parent.mkdir(parents=True, exist_ok=True)
     worker = PatientWorker(pipeline.app, override_logging=False, redirect_stdouts=False, quiet=True)
     worker.reloading = pipeline.reloading

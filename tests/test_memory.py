@@ -13,21 +13,22 @@ REMEMBERING = """
 import os
 import numpy as np
 from stream.domain.dedupe import Jobs, RememberedJobs
-from stream.memory import keep_large_blocks_apart
+from stream.memory import give_back
 
 BATCH, BATCHES, PARTITIONS = 10_000, 400, 4
 
 def resident() -> int:
     return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
-keep_large_blocks_apart()
 names, notes = np.random.default_rng(1), np.full(BATCH, 900_000, np.uint32)
 partitions = [RememberedJobs(96 * 3_600_000) for _ in range(PARTITIONS)]
 for number in range(BATCHES):
     if number == BATCHES // 4:
+        give_back()
         before = resident()
     some = names.integers(0, 2**63, (BATCH, 2), np.uint64)
     partitions[number % PARTITIONS].remember(Jobs(some, notes))
+give_back()
 print((resident() - before) / (BATCH * BATCHES * 3 / 4))
 """
 
