@@ -44,10 +44,10 @@ def test_a_rise_above_what_was_learned_is_noticed_and_dated_and_so_is_the_budget
     assert [(event.rule, event.kind.value) for event in events] == [
         ("worse", "fired"),
         ("leak", "fired"),
-        ("leak", "resolved"),
         ("worse", "resolved"),
+        ("leak", "resolved"),
     ]
-    worse, leak, _, better = events
+    worse, leak, better, _ = events
     assert abs(worse.window_start - T0_MS - RISES_MS) < HOUR_MS
     assert worse.at - T0_MS - RISES_MS < 2 * HOUR_MS
     assert (worse.error_rate or 0) > 0.3
