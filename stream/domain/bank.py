@@ -1,0 +1,77 @@
+"""CUSUMs side by side, each told of a worsening of its own size, that share one budget of false alarms.
+
+The sum of a CUSUM stands still at a rate about half way from the baseline to the one that it is told of, so it is late
+for what creeps up and for what is worse by less. A few of them, spread evenly over the odds up to the rate to detect,
+are hardly later than the quickest of each: G. Lorden (1971), "Procedures for reacting to a change in distribution", Ann.
+Math. Stat. 42(6); G. Lorden and I. Eisenberger (1973), "Detection of failure rate increases", Technometrics 15(1).
+
+Law: each sum has the threshold, worked out by `cusum`, that is reached by mistake as seldom as its share of the budget
+allows. Sums of the same jobs err together, so the shares may add up to more than the budget: to as much as simulation
+shows to spend about all of it, whatever the traffic and the rates (`test_bank.py`). Were they to err each at a time of
+its own, false alarms would come as often as the shares add up to: that is the bound.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import exp, log
+from typing import NamedTuple
+
+from stream.domain.cusum import RunLengths, run_lengths
+from stream.domain.shift_rule import LEAST_WORSENING
+from stream.domain.sight import Sum
+
+
+class Part(NamedTuple):
+    """One CUSUM of a bank."""
+
+    reach: float
+    """How far the rate it is told of lies from the baseline: 1 is at the rate to detect, by the logarithm of odds."""
+    share: float
+    """Of the budget of false alarms."""
+
+
+PARTS = (Part(0.4, 0.45), Part(0.7, 0.45), Part(1.0, 0.8))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bank:
+    """The CUSUMs that tell a baseline from higher rates, the lowest of these first."""
+
+    rates: tuple[float, ...]
+    shares: tuple[float, ...]
+    charts: tuple[RunLengths, ...]
+
+    def moves(self, jobs: Sum) -> tuple[int, ...]:
+        """Return by how much jobs move each sum."""
+        failed, finished = jobs.errors, jobs.total - jobs.errors
+        return tuple(chart.scores.error * failed - chart.scores.success * finished for chart in self.charts)
+
+
+@lru_cache(maxsize=512)
+def bank_of(baseline: float, detect: float) -> Bank:
+    """Return the CUSUMs for worsenings up to a rate; those too small to be told apart are left out."""
+    parts = [(_between(baseline, detect, part.reach), part.share) for part in PARTS]
+    kept = [part for part in parts if part[0] >= LEAST_WORSENING * baseline or part is parts[-1]]
+    rates, shares = zip(*kept, strict=True)
+    return Bank(rates, shares, tuple(run_lengths(baseline, rate) for rate in rates))
+
+
+def _between(baseline: float, detect: float, reach: float) -> float:
+    if reach == 1:
+        return detect
+    low, high = _log_odds(baseline), _log_odds(detect)
+    # Four digits are the same ones whatever the last bit of a logarithm is.
+    return float(f"{1 / (1 + exp(-low - reach * (high - low))):.4g}")
+
+
+def _log_odds(rate: float) -> float:
+    return log(rate / (1 - rate))
+
+
+@lru_cache(maxsize=4096)
+def limits(bank: Bank, jobs: int, at_once: int) -> tuple[int, ...]:
+    """Return the threshold of each sum, looked at after so many jobs, for one mistake of all in `jobs`."""
+    return tuple(
+        chart.threshold_of_group(round(jobs / share), at_once)
+        for chart, share in zip(bank.charts, bank.shares, strict=True)
+    )
