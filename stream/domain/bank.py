@@ -2,8 +2,8 @@
 
 The sum of a CUSUM stands still at a rate about half way from the baseline to the one that it is told of, so it is late
 for what creeps up and for what is worse by less. A few of them, spread evenly over the odds up to the rate to detect,
-are hardly later than the quickest of each: G. Lorden (1971), "Procedures for reacting to a change in distribution", Ann.
-Math. Stat. 42(6); G. Lorden and I. Eisenberger (1973), "Detection of failure rate increases", Technometrics 15(1).
+are hardly later than the quickest of each: G. Lorden (1971), "Procedures for reacting to a change in distribution",
+Ann. Math. Stat. 42(6); G. Lorden and I. Eisenberger (1973), "Detection of failure rate increases", Technometrics 15(1).
 
 Law: each sum has the threshold, worked out by `cusum`, that is reached by mistake as seldom as its share of the budget
 allows. Sums of the same jobs err together, so the shares may add up to more than the budget: to as much as simulation
@@ -16,7 +16,7 @@ from functools import lru_cache
 from math import exp, log
 from typing import NamedTuple
 
-from stream.domain.cusum import RunLengths, run_lengths
+from stream.domain.cusum import RunLengths, Scores, run_lengths
 from stream.domain.shift_rule import LEAST_WORSENING
 from stream.domain.sight import Sum
 
@@ -40,11 +40,12 @@ class Bank:
     rates: tuple[float, ...]
     shares: tuple[float, ...]
     charts: tuple[RunLengths, ...]
+    steps: tuple[Scores, ...]
 
     def moves(self, jobs: Sum) -> tuple[int, ...]:
         """Return by how much jobs move each sum."""
         failed, finished = jobs.errors, jobs.total - jobs.errors
-        return tuple(chart.scores.error * failed - chart.scores.success * finished for chart in self.charts)
+        return tuple([error * failed - success * finished for error, success, _ in self.steps])
 
 
 @lru_cache(maxsize=512)
@@ -53,7 +54,8 @@ def bank_of(baseline: float, detect: float) -> Bank:
     parts = [(_between(baseline, detect, part.reach), part.share) for part in PARTS]
     kept = [part for part in parts if part[0] >= LEAST_WORSENING * baseline or part is parts[-1]]
     rates, shares = zip(*kept, strict=True)
-    return Bank(rates, shares, tuple(run_lengths(baseline, rate) for rate in rates))
+    charts = tuple(run_lengths(baseline, rate) for rate in rates)
+    return Bank(rates, shares, charts, tuple(chart.scores for chart in charts))
 
 
 def _between(baseline: float, detect: float, reach: float) -> float:

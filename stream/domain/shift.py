@@ -34,36 +34,38 @@ def advance(rule: ShiftRule, before: Shift | None, sight: Sight, counted: Counte
     bank = bank_of(state.baseline, changed_rate(rule, state.baseline))
     jobs = sum_counts(sight.closed, counted)
     moves = bank.moves(jobs)
-    state = state._replace(charts=_moved(state, moves, sight.at_ms))
-    told = _told(state.charts, limits(bank, jobs_between_alarms(rule, state, sight), jobs.total))
+    charts = _moved(state, moves, sight.at_ms)
+    told = _told(charts, limits(bank, jobs_between_alarms(rule, state, sight), jobs.total))
     if told is not None:
-        return _worse(state, told, sight.at_ms)
+        return _worse(state, charts, told, sight.at_ms)
     if state.top_ms is None:
-        return state._replace(since_ms=state.charts[-1].since_ms)
-    found = len(moves) - len(state.charts) - 1
-    return _recovering(state, min(0, state.score + moves[found]), bank.charts[found].scores, sight.at_ms)
+        return state._replace(charts=charts, since_ms=charts[-1].since_ms)
+    found = len(moves) - len(charts) - 1
+    score = min(0, state.score + moves[found])
+    return _recovering(state._replace(charts=charts), score, bank.steps[found], sight.at_ms)
 
 
 def _moved(state: Shift, moves: Sequence[int], at_ms: int) -> tuple[Chart, ...]:
     begins = state.top_ms is None and not state.charts
     charts = (Chart(0, state.since_ms),) * len(moves) if begins else state.charts
-    sums = ((chart.score + by, chart.since_ms) for chart, by in zip(charts, _last(moves, charts), strict=True))
-    return tuple(Chart(score, since_ms) if score > 0 else Chart(0, at_ms) for score, since_ms in sums)
+    zero, moved = Chart(0, at_ms), []
+    for chart, by in zip(charts, moves[len(moves) - len(charts) :], strict=True):
+        score = chart.score + by
+        moved.append(Chart(score, chart.since_ms) if score > 0 else zero)
+    return tuple(moved)
 
 
 def _told(charts: Sequence[Chart], thresholds: Sequence[int]) -> int | None:
     """Return which sum tells that the preset is worse, that for the highest rate of several."""
-    reached = [chart.score >= limit for chart, limit in zip(charts, _last(thresholds, charts), strict=True)]
-    return max((place for place, is_reached in enumerate(reached) if is_reached), default=None)
+    for place in range(-1, -len(charts) - 1, -1):
+        if charts[place].score >= thresholds[place]:
+            return len(charts) + place
+    return None
 
 
-def _last(values: Sequence[int], charts: Sequence[Chart]) -> Sequence[int]:
-    return values[len(values) - len(charts) :]
-
-
-def _worse(state: Shift, told: int, at_ms: int) -> Shift:
-    since_ms = state.charts[told].since_ms if state.top_ms is None else state.since_ms
-    return state._replace(score=0, since_ms=since_ms, top_ms=at_ms, charts=state.charts[told + 1 :])
+def _worse(state: Shift, charts: tuple[Chart, ...], told: int, at_ms: int) -> Shift:
+    since_ms = charts[told].since_ms if state.top_ms is None else state.since_ms
+    return state._replace(score=0, since_ms=since_ms, top_ms=at_ms, charts=charts[told + 1 :])
 
 
 def _recovering(state: Shift, score: int, steps: Scores, at_ms: int) -> Shift:

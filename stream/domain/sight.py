@@ -105,7 +105,7 @@ class Shift(NamedTuple):
     better_ms: int | None = None
     """When it last began to recover."""
     charts: tuple[Chart, ...] = ()
-    """The sums, that for the lowest rate first; none stands for all at zero. While it is worse, those for higher rates."""
+    """The sums, that for the lowest rate first, all at zero if there is none; while it is worse, those for higher rates."""
 
 
 @dataclass(slots=True)

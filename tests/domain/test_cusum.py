@@ -105,7 +105,8 @@ def test_a_change_is_noticed_hardly_later_than_lordens_bound_allows(baseline: fl
 @pytest.mark.parametrize(("baseline", "changed"), PAIRS)
 def test_run_lengths_of_groups_solve_the_equations_of_their_chain(baseline: float, changed: float, size: int) -> None:
     lengths = new(baseline, changed)
-    steps, threshold = lengths.scores, lengths.threshold(10_000)
+    groups = lengths.in_groups(size)
+    steps, threshold = lengths.scores, groups.threshold(10_000)
     chances = {
         errors: comb(size, errors) * baseline**errors * (1 - baseline) ** (size - errors) for errors in range(size + 1)
     }
@@ -116,9 +117,9 @@ def test_run_lengths_of_groups_solve_the_equations_of_their_chain(baseline: floa
             if to < threshold:
                 chain[level, to] -= chance
     expected = size * np.linalg.solve(chain, np.ones(threshold))[0]
-    assert lengths.length_of_groups(threshold, size) == pytest.approx(expected, rel=1e-6)
+    assert groups.lengths[threshold - 1] == pytest.approx(expected, rel=1e-6)
     if size == 1:
-        assert expected == pytest.approx(lengths.lengths[threshold - 1], rel=1e-6)
+        assert threshold == lengths.threshold(10_000)
 
 
 @pytest.mark.parametrize(("baseline", "changed"), PAIRS)
