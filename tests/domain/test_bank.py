@@ -1,0 +1,85 @@
+"""CUSUMs that share a budget: together they err as seldom as it allows, and notice what one of them is late for."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stream.domain.bank import PARTS, Bank, bank_of, limits
+from stream.domain.shift_rule import LEAST_WORSENING
+from stream.domain.sight import Sum
+
+Marks = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+
+
+@given(st.floats(0.0005, 0.7), st.floats(LEAST_WORSENING, 20))
+def test_a_bank_is_told_of_rates_that_rise_to_the_one_to_detect(baseline: float, worsening: float) -> None:
+    detect = min(baseline * worsening, (1 + baseline) / 2)
+    bank = bank_of(baseline, detect)
+    assert bank.rates[-1] == detect
+    assert list(bank.rates) == sorted(set(bank.rates))
+    assert all(rate >= LEAST_WORSENING * baseline for rate in bank.rates[:-1])
+
+
+def test_worsenings_that_are_too_small_to_be_told_apart_are_left_out() -> None:
+    assert len(bank_of(0.02, 0.10).rates) == len(PARTS)
+    assert bank_of(0.02, 0.026).rates == (0.026,)
+
+
+@given(st.integers(0, 500), st.integers(0, 500))
+def test_jobs_at_the_baseline_move_every_sum_down_and_jobs_at_its_own_rate_up(errors: int, finished: int) -> None:
+    bank = bank_of(0.02, 0.10)
+    moves = bank.moves(Sum(errors, errors + finished))
+    assert moves == tuple(up * errors - down * finished for up, down, _ in bank.steps)
+    for rate, (up, down, _) in zip(bank.rates, bank.steps, strict=True):
+        assert 0.02 * up - 0.98 * down < 0 < rate * up - (1 - rate) * down
+
+
+@pytest.mark.parametrize("at_once", [1, 8, 50])
+def test_a_sum_errs_alone_as_seldom_as_its_share_allows_and_more_seldom_for_a_longer_budget(at_once: int) -> None:
+    bank, allowed = bank_of(0.02, 0.10), (1_000, 100_000, 10**7)
+    found = [limits(bank, jobs, at_once) for jobs in allowed]
+    assert found == sorted(found)
+    for jobs, thresholds in zip(allowed, found, strict=True):
+        for chart, share, threshold in zip(bank.charts, bank.shares, thresholds, strict=True):
+            assert threshold == chart.threshold_of_group(round(jobs / share), at_once)
+
+
+def alarms(bank: Bank, allowed: int, rate: float, per_pane: float, panes: int, presets: int) -> Marks:
+    """Return in which panes of like presets a sum tells; all begin anew after that."""
+    random = np.random.default_rng(9)
+    total = random.poisson(per_pane, (panes, presets))
+    errors = random.binomial(total, rate)
+    steps = np.array([(up, down) for up, down, _ in bank.steps])
+    known = np.array([limits(bank, allowed, jobs) for jobs in range(total.max() + 1)])
+    sums, told = np.zeros((presets, len(steps)), np.int64), np.zeros((panes, presets), np.bool_)
+    for pane in range(panes):
+        failed, finished = errors[pane, :, None], (total - errors)[pane, :, None]
+        sums = np.maximum(0, sums + steps[:, 0] * failed - steps[:, 1] * finished)
+        told[pane] = ((sums >= known[total[pane]]) & (total[pane, :, None] > 0)).any(axis=1)
+        sums[told[pane]] = 0
+    return told
+
+
+@pytest.mark.parametrize(
+    ("baseline", "detect", "per_pane", "allowed"),
+    [(0.02, 0.10, 1, 5_000), (0.02, 0.10, 50, 200_000), (0.02, 0.05, 8, 20_000), (0.3, 0.5, 16, 50_000)],
+)
+def test_sums_together_err_about_as_seldom_as_the_budget_allows(
+    baseline: float, detect: float, per_pane: float, allowed: int
+) -> None:
+    presets, expected = 50, 200
+    panes = round(expected * allowed / per_pane / presets)
+    wrong = np.count_nonzero(alarms(bank_of(baseline, detect), allowed, baseline, per_pane, panes, presets))
+    # Of 200 allowed, chance alone makes fewer than 245 or so.
+    assert 0.5 * expected < wrong < 245
+
+
+def test_a_smaller_worsening_than_the_one_to_detect_is_noticed_sooner_than_by_one_sum() -> None:
+    bank = bank_of(0.02, 0.10)
+    alone = Bank(bank.rates[-1:], (1.0,), bank.charts[-1:], bank.steps[-1:])
+    delays = []
+    for told in (alarms(each, 3_000_000, 0.05, 50, 400, 200) for each in (bank, alone)):
+        assert told.any(axis=0).all()
+        delays.append(np.argmax(told, axis=0).mean())
+    assert delays[0] < 0.75 * delays[1]
