@@ -3,19 +3,18 @@
 Law: the sums are a function of the panes that hold jobs, in their order. Within a pane jobs have no order, so sums are
 held at zero, and looked at, once a pane and not once a job. A pane's threshold is that of so many jobs at once: false
 alarms are about as seldom as promised and not much more so. Once a sum has told of a change, its mirror image looks for
-the way back, and only the sums for higher rates go on: should one of them tell, too, the way back is that of its rate.
+the way back; if that sum was one for less than the rate to detect, another looks whether it has become as bad as that.
 """
 
-from collections.abc import Sequence
 from math import ceil, log
 
 from stream.domain.alerting import Signal
-from stream.domain.bank import bank_of, limits
+from stream.domain.bank import Bank, bank_of, limits, moved
 from stream.domain.baselines import learn
-from stream.domain.cusum import Scores
+from stream.domain.cusum import RunLengths, run_lengths
 from stream.domain.panes import HOUR_MS, pane_start
 from stream.domain.shift_rule import LEARNS_FROM_MS, ShiftRule
-from stream.domain.sight import Chart, Condition, Counted, Finding, Shift, Sight, sum_counts
+from stream.domain.sight import Chart, Condition, Counted, Finding, Shift, Sight, Sum, sum_counts
 
 LEARNS_AFTER_MS = 24 * HOUR_MS
 """A day: what is usual at night may not be by day."""
@@ -32,48 +31,45 @@ def advance(rule: ShiftRule, before: Shift | None, sight: Sight, counted: Counte
     if state.baseline is None:
         return state._replace(since_ms=sight.at_ms)
     bank = bank_of(state.baseline, changed_rate(rule, state.baseline))
-    jobs = sum_counts(sight.closed, counted)
-    moves = bank.moves(jobs)
-    charts = _moved(state, moves, sight.at_ms)
-    told = _told(charts, limits(bank, jobs_between_alarms(rule, state, sight), jobs.total))
-    if told is not None:
-        return _worse(state, charts, told, sight.at_ms)
-    if state.top_ms is None:
-        return state._replace(charts=charts, since_ms=charts[-1].since_ms)
-    found = len(moves) - len(charts) - 1
-    score = min(0, state.score + moves[found])
-    return _recovering(state._replace(charts=charts), score, bank.steps[found], sight.at_ms)
+    follow = _detecting if state.top_ms is None else _recovering
+    jobs, allowed = sum_counts(sight.closed, counted), jobs_between_alarms(rule, state, sight)
+    return follow(state, bank, jobs, allowed, sight.at_ms)
 
 
-def _moved(state: Shift, moves: Sequence[int], at_ms: int) -> tuple[Chart, ...]:
-    begins = state.top_ms is None and not state.charts
-    charts = (Chart(0, state.since_ms),) * len(moves) if begins else state.charts
-    zero, moved = Chart(0, at_ms), []
-    for chart, by in zip(charts, moves[len(moves) - len(charts) :], strict=True):
-        score = chart.score + by
-        moved.append(Chart(score, chart.since_ms) if score > 0 else zero)
-    return tuple(moved)
+def _detecting(state: Shift, bank: Bank, jobs: Sum, allowed: int, at_ms: int) -> Shift:
+    moves, thresholds = bank.moves(jobs), limits(bank, allowed, jobs.total)
+    charts = state.charts or (Chart(0, state.since_ms),) * len(moves)
+    charts = tuple([_added(chart, by, at_ms) for chart, by in zip(charts, moves, strict=True)])
+    for found in range(-1, -len(charts) - 1, -1):
+        if charts[found].score >= thresholds[found]:
+            since_ms = charts[found].since_ms
+            return state._replace(score=0, since_ms=since_ms, top_ms=at_ms, charts=(), found=found)
+    return state._replace(charts=charts, since_ms=charts[-1].since_ms)
 
 
-def _told(charts: Sequence[Chart], thresholds: Sequence[int]) -> int | None:
-    """Return which sum tells that the preset is worse, that for the highest rate of several."""
-    for place in range(-1, -len(charts) - 1, -1):
-        if charts[place].score >= thresholds[place]:
-            return len(charts) + place
-    return None
+def _added(chart: Chart, by: int, at_ms: int) -> Chart:
+    score = chart.score + by
+    return Chart(score, chart.since_ms) if score > 0 else Chart(0, at_ms)
 
 
-def _worse(state: Shift, charts: tuple[Chart, ...], told: int, at_ms: int) -> Shift:
-    since_ms = charts[told].since_ms if state.top_ms is None else state.since_ms
-    return state._replace(score=0, since_ms=since_ms, top_ms=at_ms, charts=charts[told + 1 :])
-
-
-def _recovering(state: Shift, score: int, steps: Scores, at_ms: int) -> Shift:
+def _recovering(state: Shift, bank: Bank, jobs: Sum, allowed: int, at_ms: int) -> Shift:
+    if state.found != -1:
+        state = _worsening(state, run_lengths(bank.rates[state.found], bank.rates[-1]), jobs, allowed, at_ms)
+    steps = bank.steps[state.found]
+    score = min(0, state.score + moved(steps, jobs))
     if score == 0:
         return state._replace(score=0, top_ms=at_ms)
     if score <= -ceil(log(RECOVERY_ODDS) / steps.unit):
         return state._replace(score=0, since_ms=at_ms, top_ms=None, better_ms=state.top_ms, charts=())
     return state._replace(score=score)
+
+
+def _worsening(state: Shift, lengths: RunLengths, jobs: Sum, allowed: int, at_ms: int) -> Shift:
+    """Return whether a rate that was found to be above the baseline has risen further, to the one to detect."""
+    chart = _added((*state.charts, Chart(0, at_ms))[0], moved(lengths.scores, jobs), at_ms)
+    if chart.score >= lengths.threshold_of_group(allowed, jobs.total):
+        return state._replace(score=0, charts=(), found=-1)
+    return state._replace(charts=(chart,))
 
 
 def changed_rate(rule: ShiftRule, baseline: float) -> float:

@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from stream.domain.bank import PARTS, Bank, bank_of, limits
 from stream.domain.shift_rule import LEAST_WORSENING
 from stream.domain.sight import Sum
 
-Marks = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+Marks = NDArray[np.bool_]
+Counts = NDArray[np.int64]
 
 
 @given(st.floats(0.0005, 0.7), st.floats(LEAST_WORSENING, 20))
@@ -45,18 +47,16 @@ def test_a_sum_errs_alone_as_seldom_as_its_share_allows_and_more_seldom_for_a_lo
             assert threshold == chart.threshold_of_group(round(jobs / share), at_once)
 
 
-def alarms(bank: Bank, allowed: int, rate: float, per_pane: float, panes: int, presets: int) -> Marks:
-    """Return in which panes of like presets a sum tells; all begin anew after that."""
-    random = np.random.default_rng(9)
-    total = random.poisson(per_pane, (panes, presets))
-    errors = random.binomial(total, rate)
+def alarms(bank: Bank, allowed: int, rate: float, total: Counts) -> Marks:
+    """Return where a sum tells, by panes and presets; all begin anew after that."""
+    errors = np.random.default_rng(9).binomial(total, rate)
     steps = np.array([(up, down) for up, down, _ in bank.steps])
     known = np.array([limits(bank, allowed, jobs) for jobs in range(total.max() + 1)])
-    sums, told = np.zeros((presets, len(steps)), np.int64), np.zeros((panes, presets), np.bool_)
-    for pane in range(panes):
-        failed, finished = errors[pane, :, None], (total - errors)[pane, :, None]
+    sums, told = np.zeros((total.shape[1], len(steps)), np.int64), np.zeros(total.shape, np.bool_)
+    for pane, jobs in enumerate(total):
+        failed, finished = errors[pane, :, None], (jobs - errors[pane])[:, None]
         sums = np.maximum(0, sums + steps[:, 0] * failed - steps[:, 1] * finished)
-        told[pane] = ((sums >= known[total[pane]]) & (total[pane, :, None] > 0)).any(axis=1)
+        told[pane] = ((sums >= known[jobs]) & (jobs[:, None] > 0)).any(axis=1)
         sums[told[pane]] = 0
     return told
 
@@ -68,18 +68,18 @@ def alarms(bank: Bank, allowed: int, rate: float, per_pane: float, panes: int, p
 def test_sums_together_err_about_as_seldom_as_the_budget_allows(
     baseline: float, detect: float, per_pane: float, allowed: int
 ) -> None:
-    presets, expected = 50, 200
-    panes = round(expected * allowed / per_pane / presets)
-    wrong = np.count_nonzero(alarms(bank_of(baseline, detect), allowed, baseline, per_pane, panes, presets))
-    # Of 200 allowed, chance alone makes fewer than 245 or so.
-    assert 0.5 * expected < wrong < 245
+    presets, expected = 400, 100
+    total = np.random.default_rng(8).poisson(per_pane, (round(expected * allowed / per_pane / presets), presets))
+    wrong = np.count_nonzero(alarms(bank_of(baseline, detect), allowed, baseline, total))
+    # Of 100 allowed, chance alone makes fewer than 130 or so.
+    assert 0.5 * expected < wrong < 130
 
 
 def test_a_smaller_worsening_than_the_one_to_detect_is_noticed_sooner_than_by_one_sum() -> None:
     bank = bank_of(0.02, 0.10)
     alone = Bank(bank.rates[-1:], (1.0,), bank.charts[-1:], bank.steps[-1:])
-    delays = []
-    for told in (alarms(each, 3_000_000, 0.05, 50, 400, 200) for each in (bank, alone)):
+    delays, total = [], np.random.default_rng(8).poisson(50, (400, 200))
+    for told in (alarms(each, 3_000_000, 0.05, total) for each in (bank, alone)):
         assert told.any(axis=0).all()
         delays.append(np.argmax(told, axis=0).mean())
     assert delays[0] < 0.75 * delays[1]
