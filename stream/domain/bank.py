@@ -1,14 +1,14 @@
 """CUSUMs side by side, each told of a worsening of its own size, that share one budget of false alarms.
 
 The sum of a CUSUM stands still at a rate about half way from the baseline to the one that it is told of, so it is late
-for what creeps up and for what is worse by less. A few of them, spread evenly over the odds up to the rate to detect,
-are hardly later than the quickest of each: G. Lorden (1971), "Procedures for reacting to a change in distribution",
-Ann. Math. Stat. 42(6); G. Lorden and I. Eisenberger (1973), "Detection of failure rate increases", Technometrics 15(1).
+for what creeps up and for what is worse by less. Together with another, told of a lower rate, it is hardly later than
+the quicker of the two: G. Lorden (1971), "Procedures for reacting to a change in distribution", Ann. Math. Stat. 42(6);
+G. Lorden and I. Eisenberger (1973), "Detection of failure rate increases", Technometrics 15(1).
 
 Law: each sum has the threshold, worked out by `cusum`, that is reached by mistake as seldom as its share of the budget
-allows. Sums of the same jobs err together, so the shares may add up to more than the budget: to as much as simulation
-shows to spend about all of it, whatever the traffic and the rates (`test_bank.py`). Were they to err each at a time of
-its own, false alarms would come as often as the shares add up to: that is the bound.
+allows. Did they err each at a time of its own, false alarms would come as often as the shares add up to, 1.3 times as
+often as allowed: that is the bound. But the same jobs move them, and in simulation (`test_bank.py`) they spend together
+between half of the budget and 1.15 times as much, whatever the traffic and the rates.
 """
 
 from dataclasses import dataclass

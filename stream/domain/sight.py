@@ -105,8 +105,8 @@ class Shift(NamedTuple):
     better_ms: int | None = None
     """When it last began to recover."""
     charts: tuple[Chart, ...] = ()
-    """The sums, that for the lowest rate first; none stands for all at zero. While the preset is worse, but by less than
-    the rule is to detect, the sum that tells whether it has come to be as bad as that."""
+    """The sums, that for the lowest rate first; none stands for all at zero. While the preset is worse, but by less
+    than the rule is to detect, the sum that tells whether it has come to be as bad as that."""
     found: int = -1
     """While the preset is worse, which of the bank's rates was found, from the end: -1 is the one to detect."""
 

@@ -147,3 +147,8 @@ def test_false_alarms_of_groups_are_about_as_seldom_as_allowed_whatever_sizes_fo
             jobs += size * len(sums)
     # Of 200 allowed, chance alone makes fewer than 245 or so; 100 jobs at once have the threshold of 96.
     assert 0.3 * 200 < alarms < 245
+
+
+def test_groups_in_which_a_rise_is_all_but_impossible_have_a_threshold_too() -> None:
+    lengths = new(0.000_01, 0.9)
+    assert 1 <= lengths.threshold_of_group(10**6, 256) <= lengths.threshold(10**6)
