@@ -20,7 +20,10 @@ LEARNS_AFTER_MS = 24 * HOUR_MS
 """A day: what is usual at night may not be by day."""
 
 RECOVERY_ODDS = 1000
-"""A preset has recovered when its jobs are so many times likelier at the baseline than at the rate that was found."""
+"""A preset has recovered when its jobs are so many times likelier at the baseline than at the rate to detect."""
+
+SMALL_RECOVERY_ODDS = 20
+"""The same where only a lower rate was found: at more, an alert of little would outlast it by thousands of jobs."""
 
 
 def advance(rule: ShiftRule, before: Shift | None, sight: Sight, counted: Counted) -> Shift:
@@ -59,7 +62,8 @@ def _recovering(state: Shift, bank: Bank, jobs: Sum, allowed: int, at_ms: int) -
     score = min(0, state.score + moved(steps, jobs))
     if score == 0:
         return state._replace(score=0, top_ms=at_ms)
-    if score <= -ceil(log(RECOVERY_ODDS) / steps.unit):
+    odds = RECOVERY_ODDS if state.found == -1 else SMALL_RECOVERY_ODDS
+    if score <= -ceil(log(odds) / steps.unit):
         return state._replace(score=0, since_ms=at_ms, top_ms=None, better_ms=state.top_ms, charts=())
     return state._replace(score=score)
 

@@ -143,7 +143,7 @@ def test_a_small_worsening_is_told_of_by_a_lower_sum_and_is_told_of_while_it_las
     assert at_ms - RISE_MS < HOUR_MS / 3
     assert abs(state.since_ms - RISE_MS) < HOUR_MS / 12
     after = [preset.see(at_ms + later_ms, seen) for later_ms, seen in traffic(0.05, PANE_MS, 50, 0.04, seed=5)]
-    assert sum(state.top_ms is not None for state in after) > 0.9 * len(after)
+    assert sum(state.top_ms is not None for state in after) > 0.8 * len(after)
 
 
 def test_once_it_is_as_bad_as_the_rate_to_detect_it_has_recovered_as_soon_as_if_that_had_been_found_first() -> None:
