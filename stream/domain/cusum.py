@@ -21,7 +21,6 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
 from math import comb, fsum, log
-from sys import float_info
 from typing import NamedTuple
 
 import numpy as np
@@ -35,6 +34,9 @@ LARGEST_GROUP = 256
 
 NEGLIGIBLE = 1e-30
 """Chances so much smaller than others that no run length shows them."""
+
+LEAST_CHANCE = float(np.finfo(np.float64).tiny)
+"""Where a rise is less likely than any number, as in a small group of jobs that hardly ever fail."""
 
 MOST_LEVELS = 1000
 """Thresholds above which groups are not worth the time: a small step between rates gains little by them."""
@@ -93,7 +95,7 @@ class RunLengths:
 
     def __post_init__(self) -> None:
         self.rises, self.falls = _moves(self.scores, self.baseline, self.size)
-        leaves = max(float_info.min, fsum(self.rises.tolist()))
+        leaves = max(LEAST_CHANCE, fsum(self.rises.tolist()))
         self.overshoot = self.rises / leaves
         self.lengths.append(self.size / leaves)
         self.below = deque([_State(self.overshoot, self.size / leaves)], maxlen=len(self.falls) - 1)
