@@ -54,10 +54,10 @@ class Bank:
 
 @lru_cache(maxsize=512)
 def bank_of(baseline: float, detect: float) -> Bank:
-    """Return the CUSUMs for worsenings up to a rate; those too small to be told apart are left out."""
+    """Return the CUSUMs for worsenings up to a rate; those too small to be told apart leave the budget to the last."""
     parts = [(_between(baseline, detect, part.reach), part.share) for part in PARTS]
-    kept = [part for part in parts if part[0] >= LEAST_WORSENING * baseline or part is parts[-1]]
-    rates, shares = zip(*kept, strict=True)
+    kept = [part for part in parts[:-1] if part[0] >= LEAST_WORSENING * baseline]
+    rates, shares = zip(*(*kept, parts[-1] if kept else (detect, 1.0)), strict=True)
     charts = tuple(run_lengths(baseline, rate) for rate in rates)
     return Bank(rates, shares, charts, tuple(chart.scores for chart in charts))
 

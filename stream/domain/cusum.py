@@ -138,8 +138,9 @@ class RunLengths:
         for place, state in enumerate(self.below):
             jobs += float(chances[place]) * state.jobs
             chances[place + 1 : place + 1 + most] += chances[place] * state.landing
-        landing = chances[depth + 1 :] + self.rises
-        leaves = fsum(landing.tolist())
+        landing, returns = chances[depth + 1 :] + self.rises, float(chances[depth])
+        # Where it hardly ever leaves, the difference would be nothing but errors of rounding.
+        leaves = 1 - returns if returns < 0.5 else fsum(landing.tolist())
         return _State(landing / leaves, jobs / leaves)
 
 

@@ -23,9 +23,10 @@ def test_a_bank_is_told_of_rates_that_rise_to_the_one_to_detect(baseline: float,
     assert all(rate >= LEAST_WORSENING * baseline for rate in bank.rates[:-1])
 
 
-def test_worsenings_that_are_too_small_to_be_told_apart_are_left_out() -> None:
-    assert len(bank_of(0.02, 0.10).rates) == len(PARTS)
-    assert bank_of(0.02, 0.026).rates == (0.026,)
+def test_worsenings_that_are_too_small_to_be_told_apart_leave_the_budget_to_the_one_to_detect() -> None:
+    assert bank_of(0.02, 0.10).shares == tuple(part.share for part in PARTS)
+    alone = bank_of(0.02, 0.026)
+    assert (alone.rates, alone.shares) == ((0.026,), (1.0,))
 
 
 @given(st.integers(0, 500), st.integers(0, 500))
