@@ -1,10 +1,12 @@
-"""What presetwatch's cost depends on: events a CPU-second against presets, rules, windows, partitions, remembered jobs.
+"""What presetwatch's cost depends on: events a CPU-second against presets, rules, windows, partitions, links, jobs.
 
     python -m benchmarks.curves             # all of them
     python -m benchmarks.curves rules       # one curve
 
 Presets are tried twice: each as busy as one of three, and with all of them sharing what three had. A worker's cost is
 that of events and that of each preset's pane they change, so sharing makes events dearer: few are left to each pane.
+
+Links are of so many different lengths: events that are alike but for their lengths are not read together.
 
 The last curve is one run over ten million jobs, all of them remembered: one million within three days, so that there
 are as many panes as a worker keeps, and nine million in the hour and a quarter after that, by which memory is measured.
@@ -52,6 +54,7 @@ class Setting:
     rules: int = RULES
     window: str | None = None
     partitions: int = PARTITIONS
+    links: int = 1
     apart_seconds: float = APART_SECONDS
 
 
@@ -66,6 +69,7 @@ CURVES = {
     "rules": [Setting(f"{count}", rules=count) for count in (3, 20, 60, 200)],
     "window": [Setting(window, window=window) for window in ("5m", "1h", "12h", "3d")],
     "partitions": [Setting(f"{count}", partitions=count) for count in (1, 4, 16, 64)],
+    "lengths of links": [Setting(f"{count}", links=count) for count in (1, 10, 100)],
 }
 
 
@@ -77,13 +81,14 @@ class Course:
     folder: Path
     filled: set[str] = field(default_factory=set)
 
-    def topic(self, presets: int, partitions: int, events: int, apart_seconds: float = APART_SECONDS) -> str:
+    def topic(self, setting: Setting) -> str:
         """Return a topic with such events."""
-        name = f"events-{events}-{presets}-{partitions}-{apart_seconds:g}"
+        presets, apart_seconds = setting.presets, setting.apart_seconds
+        name = f"events-{presets}-{setting.partitions}-{setting.links}-{apart_seconds:g}"
         if name not in self.filled:
-            topics.create(self.bootstrap, name, partitions)
+            topics.create(self.bootstrap, name, setting.partitions)
             names = PRESETS if presets == len(PRESETS) else tuple(f"preset-{number}" for number in range(presets))
-            topics.fill(self.bootstrap, name, draw(events, names, apart_seconds))
+            topics.fill(self.bootstrap, name, _linked(draw(EVENTS, names, apart_seconds), setting.links))
             self.filled.add(name)
         return name
 
@@ -94,9 +99,15 @@ class Course:
         return presetwatch.App(self.bootstrap, topic, name, self.folder / name, rules)
 
 
+def _linked(events: Iterator[Event], lengths: int) -> Iterator[Event]:
+    """Give events links of so many different lengths."""
+    for number, event in enumerate(events):
+        yield event._replace(link=f"https://example.com/{'x' * (1 + number % lengths)}.mp4")
+
+
 def measure(course: Course, setting: Setting) -> float:
     """Return events a CPU-second of one worker."""
-    app = course.app(course.topic(setting.presets, setting.partitions, EVENTS, setting.apart_seconds), setting)
+    app = course.app(course.topic(setting), setting)
     with app.run() as running:
         meter = Meter(running.processes)
         stretch = watch(meter, EVENTS, running.counted)

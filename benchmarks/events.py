@@ -31,6 +31,7 @@ class Event(NamedTuple):
     failed: bool
     at_ms: int
     event_ts: float
+    link: str = "https://example.com/x.mp4"
 
 
 def draw(
@@ -55,7 +56,7 @@ def body(event: Event) -> bytes:
         "id": event.job_id,
         "preset": event.preset,
         "status": "error" if event.failed else "finished",
-        "input": {"sourceType": "uri", "uri": "https://example.com/x.mp4"},
+        "input": {"sourceType": "uri", "uri": event.link},
         "output": {} if event.failed else OUTPUT,
     }
     if event.failed:

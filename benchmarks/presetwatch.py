@@ -14,9 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from stream.local.loopback import free_port
 
+EVENT_TO_COUNT = "presetwatch_event_to_count_seconds"
 WINDOWS = ("5m", "10m", "15m", "30m", "1h", "2h", "4h", "6h", "12h", "24h")
 
 
@@ -51,6 +54,12 @@ class Worker:
         except (urllib.error.URLError, TimeoutError, ConnectionError):
             return None
 
+    def samples(self, name: str) -> list[Sample]:
+        """Return the samples of a metric."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as answer:
+            families = text_string_to_metric_families(answer.read().decode())
+        return [sample for family in families if family.name == name for sample in family.samples]
+
 
 @dataclass(frozen=True, slots=True)
 class Workers:
@@ -67,6 +76,12 @@ class Workers:
     def counted(self) -> int:
         """Return how many events they have counted."""
         return sum(sum(health["source_positions"].values()) for health in self._healths())
+
+    def waits(self) -> tuple[float, float]:
+        """Return how many seconds events have taken until they were counted, in all, and how many waits that were."""
+        told = [sample for worker in self.workers for sample in worker.samples(EVENT_TO_COUNT)]
+        seconds, count = (sum(each.value for each in told if each.name.endswith(end)) for end in ("_sum", "_count"))
+        return seconds, count
 
     def decided_to(self, partitions: int) -> int:
         """Return the tick that every partition has been decided to, in epoch milliseconds."""

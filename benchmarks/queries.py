@@ -3,9 +3,10 @@
     python -m benchmarks.queries [--seconds 30] [--workers 1] [--events 20000] [--queries 200]
 
 Traffic of jobs that end now is produced at an even rate by a process of its own, first for a while without queries and
-then for as long with them. Queries are sent when their turn comes, whether or not those before were answered, and each
-is timed from then on, so that a stall counts against all who wait (no coordinated omission). The broker is that of
-KAFKA_BOOTSTRAP, else an embedded one.
+then for as long with them. At a rate that workers can bear, queries cannot lower what is counted a second unless they
+make them fall behind; so it also says how long an event took to be counted, and what queries cost. They are sent when
+their turn comes, whether or not those before were answered, and each is timed from then on, so that a stall counts
+against all who wait (no coordinated omission). The broker is that of KAFKA_BOOTSTRAP, else an embedded one.
 """
 
 import argparse
@@ -116,10 +117,13 @@ async def keep_asking(urls: list[str], a_second: int, seconds: float, asked: Ask
 
 
 class Stretch(NamedTuple):
-    """What workers did in a while: events a second, and the share of a core that they took."""
+    """What workers did in a while."""
 
     counted: float
+    """Events a second."""
     cores: float
+    wait_ms: float
+    """How long an event took on average from its record's timestamp until it was counted and published."""
 
 
 @dataclass(slots=True)
@@ -134,14 +138,17 @@ class Watch:
 
     async def over(self, seconds: float, doing: asyncio.Task[None] | None = None) -> Stretch:
         """Watch for a while."""
-        counted, cost = await asyncio.to_thread(self.running.counted), self.meter.read()
+        waits, counted = await asyncio.to_thread(self.running.waits), await asyncio.to_thread(self.running.counted)
+        cost = self.meter.read()
         await asyncio.sleep(seconds)
         later = self.meter.read()
         done = await asyncio.to_thread(self.running.counted) - counted
+        waited = [now - before for now, before in zip(await asyncio.to_thread(self.running.waits), waits, strict=True)]
         if doing is not None:
             await doing
         passed = later.at - cost.at
-        return Stretch(done / passed, (later.cpu_seconds - cost.cpu_seconds) / passed)
+        cores = (later.cpu_seconds - cost.cpu_seconds) / passed
+        return Stretch(done / passed, cores, waited[0] / waited[1] * 1000)
 
 
 async def measure(bootstrap: str, folder: Path, given: argparse.Namespace) -> tuple[Stretch, Stretch, Asked]:
@@ -167,7 +174,8 @@ async def measure(bootstrap: str, folder: Path, given: argparse.Namespace) -> tu
 def report(given: argparse.Namespace, alone: Stretch, together: Stretch, asked: Asked) -> str:
     """Return the figures in Markdown."""
     cuts = [cut * 1000 for cut in quantiles(asked.seconds, n=1000, method="inclusive")]
-    dearer = together.cores / together.counted / (alone.cores / alone.counted) - 1
+    slower, kept_up = 1 - together.counted / alone.counted, together.counted / given.events
+    dearer = together.cores - alone.cores
     load = f"load average {os.getloadavg()[0]:.1f}, nice {os.nice(0)}"
     return f"""{machine()}; {given.workers} worker(s), {RULES} rules, {PARTITIONS} partitions. Broker, producer, workers
 and the queries share these cores with whatever else runs; {load}.
@@ -176,10 +184,16 @@ and the queries share these cores with whatever else runs; {load}.
 |---|---:|---:|
 | counted, events a second | {alone.counted:,.0f} | {together.counted:,.0f} |
 | cores that the workers took | {alone.cores:.2f} | {together.cores:.2f} |
+| from a record's timestamp until it is counted, on average | {alone.wait_ms:.0f} ms | {together.wait_ms:.0f} ms |
 
 {len(asked.seconds):,} answers from `/api/rates`, {asked.refused} of them no 200: p50 {cuts[499]:.1f} ms,
 p90 {cuts[899]:.1f} ms, p99 {cuts[989]:.1f} ms, worst {max(asked.seconds) * 1000:.0f} ms, from when each was due.
-Ingest was slower by {1 - together.counted / alone.counted:.1%}, and an event took {dearer:.0%} more CPU time.
+
+**What this shows.** At this rate queries slowed ingest by {slower:.1%}: what was counted with them is {kept_up:.1%} of
+what was offered, so the workers kept up. A query took {dearer / given.queries * 1000:.1f} ms of CPU time.
+
+**What it does not.** How much slower a worker becomes that is at its limit was not measured. It has to do without the
+{dearer:.2f} of a core that {given.queries} queries a second take, and so counts some {dearer / given.workers:.0%} less.
 """
 
 

@@ -10,7 +10,10 @@ from typing import Any
 
 JSON_SCHEMA = "application/schema+json;version=2020-12"
 BINDING_VERSION = "0.5.0"
-_JOB_ID = "The job id of a batch event, else the id of the webhook's envelope; UTF-8. None where there is neither."
+_JOB_ID = (
+    "The job id of a batch event, else the id of the webhook's envelope; UTF-8. None where there is neither. "
+    "Of an id of more than 200 characters the first 180, a tilde and a digest."
+)
 _PRESET = "The preset, UTF-8; * for the topic as a whole."
 
 Document = dict[str, Any]

@@ -24,6 +24,7 @@ from stream.counting_stage import CountingStage
 from stream.deciding_stage import DecidingStage
 from stream.domain.causes import Causes
 from stream.domain.rules import RuleSet
+from stream.memory import GIVE_BACK_SECONDS, give_back, uncollected
 from stream.outbox import Outbox
 from stream.policies import counting_policy, deciding_policy
 from stream.reader import CHUNKS_AHEAD, Chunk, Reader
@@ -83,6 +84,7 @@ class Pipeline:
         self.app.timer(IDLE_CHECK_SECONDS, name="save")(self.save)
         self.app.timer(IDLE_CHECK_SECONDS, name="orphans")(self.look_for_orphans)
         self.app.timer(RULES_SECONDS, name="rules")(self.reloading.look)
+        self.app.timer(GIVE_BACK_SECONDS, name="memory")(self.give_back)
 
     def _topic(self, name: str) -> Any:
         return self.app.topic(name, value_type=None, key_serializer="raw", value_serializer="raw", internal=True)
@@ -113,6 +115,10 @@ class Pipeline:
         earliest = await self.app.consumer.earliest_offsets(*owned) if owned else {}
         ends = await self.app.consumer.highwaters(*owned) if owned else {}
         return {tp: self._stage(tp).resume(tp, earliest[tp] or 0, ends[tp] or 0) for tp in owned}
+
+    async def give_back(self) -> None:
+        """Keep no more memory than is in use."""
+        await asyncio.to_thread(give_back)
 
     async def look_for_orphans(self) -> None:
         """Take over again what has been let go of although it is, to the group, still this worker's."""
@@ -152,10 +158,11 @@ class Pipeline:
         reader = librdkafka_reader(self.settings)
         held = await asyncio.to_thread(recover, reader, self.settings.app_id, ends) if ends else {}
         self.recoveries += len(pens)
-        for pen in pens:
-            journal, rates, alerts = (held[table, pen.partition] for table in TABLES)
-            self.counting.own(pen, journal, ends["journal", pen.partition] + 1)
-            self.deciding.own(pen, rates, alerts, {table: ends[table, pen.partition] + 1 for table in TABLES})
+        with uncollected():
+            for pen in pens:
+                journal, rates, alerts = (held[table, pen.partition] for table in TABLES)
+                self.counting.own(pen, journal, ends["journal", pen.partition] + 1)
+                self.deciding.own(pen, rates, alerts, {table: ends[table, pen.partition] + 1 for table in TABLES})
 
     def is_ready(self) -> bool:
         """Tell whether the worker has joined and recovered everything it owns."""

@@ -9,7 +9,7 @@ librdkafka delivers 2.4 times as many records a CPU-second as aiokafka, and it n
 import asyncio
 from array import array
 from collections import defaultdict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -64,19 +64,6 @@ class Brought(NamedTuple):
     chunks: list[Chunk]
     out_of_range: set[int]
     """Partitions whose log does not hold the offset to read next: it was cut, or made anew."""
-
-
-class _Keys(Sequence[bytes | None]):
-    """Keys are wanted of few records, and asking each for its own costs a call."""
-
-    def __init__(self, messages: list[Message]) -> None:
-        self._messages = messages
-
-    def __len__(self) -> int:
-        return len(self._messages)
-
-    def __getitem__(self, at: Any) -> Any:
-        return _Keys(self._messages[at]) if isinstance(at, slice) else self._messages[at].key()
 
 
 class Reader:
@@ -285,4 +272,5 @@ def _run(messages: list[Message]) -> Run:
     offsets: Any = range(first, last + 1) if is_whole else [message.offset() for message in messages]
     times = array("q", map(itemgetter(1), map(Message.timestamp, messages)))
     values: list[Any] = list(map(Message.value, messages))
-    return Run(offsets, times, values, _Keys(messages))
+    keys: list[Any] = list(map(Message.key, messages))
+    return Run(offsets, times, values, keys)

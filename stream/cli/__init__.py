@@ -26,7 +26,7 @@ out of reach.
 
 
 MODULES = {
-    "up": "run",
+    "up": "up",
     "demo": "demo",
     "worker": "run",
     "gateway": "receive",

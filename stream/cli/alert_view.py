@@ -1,6 +1,6 @@
 """Alert events as people read them.
 
-Law: pure, and every word that comes from outside is shown as text, never read as markup.
+Law: pure, and every word that comes from outside is shown as text: never read as markup, nor as orders to a terminal.
 """
 
 from collections.abc import Iterable
@@ -10,6 +10,7 @@ from rich.text import Text
 
 from schemas.alert import AlertEvent, AlertKind
 from schemas.times import format_time
+from stream.domain.readable import readable
 
 HEADINGS = ("time", "what", "severity", "rule", "preset", "failed", "rate", "top reason")
 _SYMBOLS = {AlertKind.FIRED: "▲", AlertKind.RESOLVED: "✓"}
@@ -40,8 +41,8 @@ def _cells(event: AlertEvent) -> list[Text]:
         Text(clock_text(event.at), "dim"),
         _what(event),
         Text(event.severity, ALERT_STYLES.get(event.severity, "")),
-        Text(event.name),
-        Text("whole topic" if event.preset == "*" else event.preset, "bold"),
+        Text(readable(event.name)),
+        Text("whole topic" if event.preset == "*" else readable(event.preset), "bold"),
         Text(f"{event.errors} of {event.total}"),
         Text(percent(event.error_rate)),
         top_reason(event),
@@ -58,7 +59,7 @@ def top_reason(event: AlertEvent) -> Text:
     if event.kind is AlertKind.RESOLVED:
         return Text(f"{event.resolve_reason}".replace("_", " "), "dim")
     reason, count = next(iter(event.reasons.items()), ("", 0))
-    return Text(f"{reason} {count}" if reason else "")
+    return Text(readable(f"{reason} {count}") if reason else "")
 
 
 def clock_text(at_ms: int) -> str:

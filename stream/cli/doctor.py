@@ -31,6 +31,7 @@ from stream.cli.checks import (
     check_webhooks,
     check_worker,
 )
+from stream.cli.kept_secret import with_kept
 from stream.cli.notify_checks import check_gateway, check_notifier, check_plan, check_told
 from stream.cli.output import Ended, ExitCode, out, working, write_line
 from stream.cli.reach import administering, committed_by, explain, quiet, reading, topics_of
@@ -99,6 +100,7 @@ def examine() -> list[Check]:
         settings = read_settings()
     except ValueError as error:
         return [Check("settings", State.FAIL, str(error), "Mend it in the environment or in .env.")]
+    settings = with_kept(settings)
     path = given.rules_path(settings)
     rules = read(path, settings.pane)
     return [

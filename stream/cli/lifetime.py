@@ -5,9 +5,14 @@ so that an impatient second one leaves nothing half stopped.
 """
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from time import sleep
 from types import FrameType
+from typing import NoReturn
+
+LOOK_SECONDS = 0.2
+"""How often a command that waits looks whether what it started still runs."""
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
 
@@ -29,3 +34,11 @@ def _stop(_number: int, _frame: FrameType | None) -> None:
     for number in _STOPPING:
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
+
+
+def keep_checking(*checks: Callable[[], None]) -> NoReturn:
+    """Wait until told to stop, or until a check ends the command."""
+    while True:
+        for check in checks:
+            check()
+        sleep(LOOK_SECONDS)

@@ -1,4 +1,4 @@
-"""The parts on this machine: a broker, a worker and a gateway, each a child process that never outlives its parent.
+"""The parts on this machine: broker, worker, gateway and notifier, each a child process that never outlives its parent.
 
 Law: what was started is stopped in reverse order however the block ends; and should this process be killed, the kernel
 closes the pipes that its children's supervisors watch.
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
 
-from stream.cli.ask import Answer, ask, at_the_gateway
+from stream.cli.ask import Answer, ask, at_the_gateway, at_the_notifier
 from stream.cli.output import out_of_reach, working, wrong
 from stream.local import supervise
 from stream.local.broker import EmbeddedBroker
@@ -73,7 +73,7 @@ def check_broker(embedded: EmbeddedBroker) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A worker or a gateway under supervision."""
+    """A worker, a gateway or a notifier under supervision."""
 
     name: str
     supervisor: subprocess.Popen[bytes]
@@ -95,7 +95,7 @@ class Part:
     def wait_until_ready(self, settings: Settings) -> None:
         """Wait until it says that it is; one that ends or never gets there ends the command."""
         give_up_at = monotonic() + READY_WITHIN_SECONDS
-        while not _is_ready(settings if self.name == "worker" else at_the_gateway(settings)):
+        while not _IS_READY[self.name](settings):
             self.check()
             if monotonic() > give_up_at:
                 late = f"The {self.name} is not ready after {READY_WITHIN_SECONDS:g} s"
@@ -115,20 +115,25 @@ class Part:
 
 def worker_process(overrides: Overrides, log: Path) -> AbstractContextManager[Part]:
     """Run a worker with these settings for the length of the block; it writes to `log`."""
-    return _process("worker", overrides, log)
+    return _process("worker", "worker", overrides, log)
 
 
 def gateway_process(overrides: Overrides, log: Path) -> AbstractContextManager[Part]:
     """Run a gateway with these settings for the length of the block; it writes to `log`."""
-    return _process("gateway", overrides, log)
+    return _process("gateway", "gateway", overrides, log)
+
+
+def notifier_process(overrides: Overrides, log: Path) -> AbstractContextManager[Part]:
+    """Run a notifier with these settings for the length of the block; it writes to `log`."""
+    return _process("notifier", "notify", overrides, log)
 
 
 @contextmanager
-def _process(name: str, overrides: Overrides, log: Path) -> Iterator[Part]:
+def _process(name: str, command: str, overrides: Overrides, log: Path) -> Iterator[Part]:
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         supervisor = subprocess.Popen(  # noqa: S603  our own command
-            [sys.executable, "-I", "-S", supervise.__file__, sys.executable, "-P", "-m", "stream", name],
+            [sys.executable, "-I", "-S", supervise.__file__, sys.executable, "-P", "-m", "stream", command],
             env=_environment(overrides),
             stdin=subprocess.PIPE,
             stdout=output,
@@ -149,9 +154,16 @@ def _environment(overrides: Overrides) -> dict[str, str]:
     return {**os.environ, **given, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
-def _is_ready(settings: Settings) -> bool:
-    answer = ask(settings, "/readyz")
+def _is_well(settings: Settings, path: str) -> bool:
+    answer = ask(settings, path)
     return isinstance(answer, Answer) and answer.status == 200
+
+
+_IS_READY: Mapping[str, Callable[[Settings], bool]] = {
+    "worker": lambda settings: _is_well(settings, "/readyz"),
+    "gateway": lambda settings: _is_well(at_the_gateway(settings), "/readyz"),
+    "notifier": lambda settings: _is_well(at_the_notifier(settings), "/healthz"),
+}
 
 
 def check_port(settings: Settings) -> None:
@@ -162,6 +174,11 @@ def check_port(settings: Settings) -> None:
 def check_gateway_port(settings: Settings) -> None:
     """End the command if a gateway could not listen where the settings say."""
     _check_port("gateway", settings.gateway_host, settings.gateway_port, f"{PREFIX}GATEWAY_PORT")
+
+
+def check_notifier_port(settings: Settings) -> None:
+    """End the command if a notifier could not listen where the settings say."""
+    _check_port("notifier", settings.notify_host, settings.notify_port, f"{PREFIX}NOTIFY_PORT")
 
 
 def _check_port(name: str, host: str, port: int, setting: str) -> None:

@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaError
 from rich.table import Table
 from rich.text import Text
 
-from stream.cli import given
+from stream.cli import given, given_plan
 from stream.cli.output import counted, out, out_of_reach, say, write_line, wrong
 from stream.cli.reach import ANSWERS_WITHIN_SECONDS, describe, quiet
 from stream.domain.duration import format_duration
@@ -25,12 +25,11 @@ from stream.logs import configure_logs
 from stream.notify.channels.outcome import Failed
 from stream.notify.health import application
 from stream.notify.plan import Plan, Route
-from stream.notify.plan_file import read_plan
 from stream.notify.senders import senders_of
 from stream.notify.service import Notifier
 from stream.notify.topics import ensure_topics
 from stream.notify.trial import try_out
-from stream.settings import PREFIX, Settings, environment
+from stream.settings import PREFIX, Settings
 
 notify_app = typer.Typer()
 File = Annotated[Path | None, typer.Argument(help=f"A notify file; without one, that of {PREFIX}NOTIFY.")]
@@ -55,7 +54,7 @@ def notify(context: typer.Context) -> None:
     if context.invoked_subcommand:
         return
     settings = given.settings()
-    plan = _plan(settings, None)
+    plan = given_plan.plan(settings)
     configure_logs(settings)
     with quiet():
         failure = asyncio.run(_reach(settings))
@@ -71,16 +70,6 @@ async def _reach(settings: Settings) -> Exception | None:
     except (KafkaError, TimeoutError) as error:
         return error
     return None
-
-
-def _plan(settings: Settings, file: Path | None) -> Plan:
-    path = file or settings.notify
-    if path is None:
-        raise wrong(f"There is no notify file: set {PREFIX}NOTIFY to one; docs/notify.md has an example.")
-    found = read_plan(path, environment())
-    if isinstance(found, Plan):
-        return found
-    raise wrong("\n".join(map(str, found)))
 
 
 async def _run(settings: Settings, plan: Plan) -> None:
@@ -124,7 +113,7 @@ def check_plan(file: File = None) -> None:
     are looked up in it.
     """
     settings = given.settings()
-    plan = _plan(settings, file)
+    plan = given_plan.plan(settings, file)
     rules = given.rules(settings, given.rules_path(settings))
     out().print(plan_table(plan, rules))
     channels, routes = counted(len(plan.channels), "channel"), counted(len(plan.routes), "route")
@@ -180,7 +169,7 @@ def try_channels(
 
     Settings: PRESETWATCH_NOTIFY.
     """
-    plan = _plan(given.settings(), file)
+    plan = given_plan.plan(given.settings(), file)
     names = channel or [each.name for each in plan.channels]
     if unknown := set(names) - {each.name for each in plan.channels}:
         raise wrong(f"There is no channel {', '.join(sorted(unknown))} in the notify file.")

@@ -14,6 +14,7 @@ from rich.text import Text
 from schemas.rate import Rate
 from schemas.times import format_time
 from stream.cli.alert_view import percent
+from stream.domain.readable import readable
 
 BAR_CELLS = 30
 _SCALES = (0.05, 0.1, 0.25, 0.5, 1.0)
@@ -42,8 +43,8 @@ def rate_table(rates: Sequence[Rate], window: str, bar_cells: int = BAR_CELLS) -
 
 
 def cut_short(text: str, style: str = "") -> Text:
-    """Return text that takes one line, however little room there is."""
-    return Text(text, style, no_wrap=True, overflow="ellipsis")
+    """Return text that takes one line, however little room there is, and gives the terminal no orders."""
+    return Text(readable(text), style, no_wrap=True, overflow="ellipsis")
 
 
 def scale_of(rates: Sequence[Rate]) -> float:

@@ -14,8 +14,9 @@ from prometheus_client import CollectorRegistry, start_http_server
 from stream.cli import given
 from stream.cli.at_daily import ask_daily
 from stream.cli.lifetime import until_told_to_stop
-from stream.cli.output import say, wrong
+from stream.cli.output import Ended, say, wrong
 from stream.daily.client import Daily
+from stream.daily.failure import DailyFailed, KeyRefused
 from stream.daily.watch import Watch, WatchMeters
 from stream.daily.wire import Webhook
 from stream.domain.duration import parse_duration
@@ -54,10 +55,7 @@ def reactivate(
 
 
 def _reactivate_once(settings: Settings, uuid: str | None) -> None:
-    turned_on = ask_daily(settings, lambda daily: _reactivate(daily, uuid))
-    for webhook in turned_on:
-        say(f"Webhook {webhook.uuid} is on again: `presetwatch reconcile` fetches what it has missed.")
-    if not turned_on:
+    if not ask_daily(settings, lambda daily: _reactivate(daily, uuid)):
         say("No webhook about jobs has failed.")
 
 
@@ -65,10 +63,30 @@ async def _reactivate(daily: Daily, uuid: str | None) -> Sequence[Webhook]:
     webhooks = await daily.webhooks()
     chosen = [each for each in webhooks if _is_meant(each, uuid)]
     if uuid is not None and not chosen:
-        raise wrong(f"There is no webhook {uuid}: `presetwatch webhook list` shows those there are.")
-    for webhook in chosen:
-        await daily.reactivate(webhook)
+        raise no_webhook(uuid)
+    failures = [failed for webhook in chosen if (failed := await _turn_on(daily, webhook)) is not None]
+    for failed in failures[:-1]:
+        say(str(failed))
+    if failures:
+        raise failures[-1]
     return chosen
+
+
+async def _turn_on(daily: Daily, webhook: Webhook) -> DailyFailed | None:
+    """Turn a webhook on; what fails keeps no other from being tried."""
+    try:
+        await daily.reactivate(webhook)
+    except KeyRefused:
+        raise
+    except DailyFailed as failed:
+        return failed
+    say(f"Webhook {webhook.uuid} is on again: `presetwatch reconcile` fetches what it has missed.")
+    return None
+
+
+def no_webhook(uuid: str) -> Ended:
+    """Return how a command ends that was given the uuid of none."""
+    return wrong(f"There is no webhook {uuid}: `presetwatch webhook list` shows those there are.")
 
 
 def _is_meant(webhook: Webhook, uuid: str | None) -> bool:

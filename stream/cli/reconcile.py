@@ -20,7 +20,7 @@ from stream.cli.reach import administering, describe, sizes_of_topics, talk
 from stream.cli.sender import Headers, Sender, sending
 from stream.daily.client import Daily
 from stream.daily.event_log import LogUnreadable, Times, extents, times_of
-from stream.daily.failure import DailyFailed
+from stream.daily.failure import DailyFailed, KeyRefused, Refused
 from stream.daily.reconcile import Append, Progress, Reconciling
 from stream.domain.routing import record_key
 from stream.settings import Settings
@@ -83,6 +83,8 @@ async def _reconcile(settings: Settings, wish: _Wish, tell: Tell) -> Progress:
             too_large = f"An event is larger than {settings.events_topic} takes: raise its max.message.bytes."
             raise wrong(f"{too_large} {topic.so_far(run.progress)}") from None
         except (DailyFailed, LogUnreadable, KafkaError) as error:
+            if wish.after and not run.progress.listed and _is_refused(error):
+                raise wrong(f"{error} Name a job that Daily lists, or leave --after out.") from None
             raise _ending(settings, error, topic.so_far(run.progress)) from None
         return run.progress
 
@@ -151,6 +153,10 @@ async def _insist_on_whole_log(settings: Settings, partitions: int, wish: _Wish)
             f"{settings.events_topic} has lost its oldest records ({', '.join(cut)}), so jobs that were counted from "
             f"them would be appended again: say with --newest how many of Daily's newest jobs it must still hold."
         )
+
+
+def _is_refused(error: Exception) -> bool:
+    return isinstance(error, Refused) and not isinstance(error, KeyRefused)
 
 
 def _ending(settings: Settings, error: Exception, so_far: str) -> Ended:

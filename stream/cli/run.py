@@ -1,43 +1,24 @@
-"""`worker`, `broker` and `up`: the parts that run until they are told to stop.
+"""`worker` and `broker`: parts that run until they are told to stop.
 
 Law: whatever a part needs is checked before it starts, and one signal stops it with nothing left behind.
 """
-
-from collections.abc import Callable
-from pathlib import Path
-from time import sleep
-from typing import NoReturn
 
 import typer
 from aiokafka.errors import KafkaError
 
 from stream.cli import given
-from stream.cli.ask import at_the_gateway, web_url
-from stream.cli.kept_secret import keep_secret, secret_in
-from stream.cli.lifetime import until_told_to_stop
-from stream.cli.machine import (
-    broker_of,
-    check_broker,
-    check_gateway_port,
-    check_port,
-    embedded_broker,
-    gateway_process,
-    worker_process,
-)
-from stream.cli.output import ExitCode, flush, out_of_reach, say, working, write_line, wrong
-from stream.cli.reach import describe, fit_topics, quiet, talk
+from stream.cli.lifetime import keep_checking, until_told_to_stop
+from stream.cli.machine import check_broker, check_port, embedded_broker
+from stream.cli.output import ExitCode, flush, out_of_reach, write_line, wrong
+from stream.cli.reach import describe, quiet
 from stream.cli.worker_log import leave_out_expected_tracebacks
 from stream.counting_stage import StateUnusable
 from stream.domain.rules import RuleSet
-from stream.gateway.openapi import WEBHOOKS_PATH
 from stream.logs import configure_logs
 from stream.pipeline import Pipeline
 from stream.settings import PREFIX, Settings
 from stream.topics import Unfit
 from stream.worker import prepare, run
-
-LOOK_SECONDS = 0.2
-"""How often a part that waits looks whether what it started still runs."""
 
 
 def worker() -> None:
@@ -110,63 +91,4 @@ def broker() -> None:
     with until_told_to_stop(), embedded_broker(settings.data_dir / "broker") as embedded:
         write_line(embedded.bootstrap.encode())
         flush()
-        _wait(lambda: check_broker(embedded))
-
-
-def up() -> None:
-    """Run everything on this machine: broker, topics, worker and gateway, until told to stop.
-
-    Without PRESETWATCH_KAFKA_BOOTSTRAP a broker is started too and keeps its
-    data in DATA_DIR/broker. Without PRESETWATCH_WEBHOOK_HMAC a secret is made
-    and kept in DATA_DIR/webhook.env. One Ctrl-C stops it all.
-
-    For example:
-      presetwatch up
-      presetwatch produce webhooks.ndjson    # in another terminal
-
-    Settings: PRESETWATCH_KAFKA_BOOTSTRAP, PRESETWATCH_DATA_DIR,
-    PRESETWATCH_RULES, PRESETWATCH_WEB_PORT, PRESETWATCH_GATEWAY_PORT,
-    PRESETWATCH_WEBHOOK_HMAC.
-    """
-    settings = given.settings()
-    given.rules(settings, given.rules_path(settings))
-    check_port(settings)
-    check_gateway_port(settings)
-    with until_told_to_stop(), broker_of(settings, settings.data_dir / "broker") as kafka:
-        here = given.settings(**kafka.overrides)
-        talk(here, fit_topics(here))
-        secret = keep_secret(here)
-        logs = here.data_dir / "worker.log", here.data_dir / "gateway.log"
-        with (
-            worker_process(kafka.overrides, logs[0]) as worker,
-            gateway_process({**kafka.overrides, **secret_in(secret)}, logs[1]) as gateway,
-        ):
-            with working("Starting the worker and the gateway"):
-                gateway.wait_until_ready(here)
-                worker.wait_until_ready(here)
-            _introduce(here, secret, logs)
-            _wait(kafka.check, worker.check, gateway.check)
-
-
-def _introduce(settings: Settings, secret: Path | None, logs: tuple[Path, Path]) -> None:
-    url = web_url(settings)
-    addresses = {
-        "broker": settings.bootstrap,
-        "dashboard": url,
-        "API": url / "api/rates",
-        "webhooks": web_url(at_the_gateway(settings)).with_path(WEBHOOKS_PATH),
-        **({} if secret is None else {"secret": secret}),
-        "gateway log": logs[1],
-        "worker log": logs[0],
-    }
-    for name, address in addresses.items():
-        write_line(f"{name:<11} {address}".encode())
-    flush()
-    say("Ctrl-C stops everything.")
-
-
-def _wait(*checks: Callable[[], None]) -> NoReturn:
-    while True:
-        for check in checks:
-            check()
-        sleep(LOOK_SECONDS)
+        keep_checking(lambda: check_broker(embedded))

@@ -1,6 +1,7 @@
 """The overview as people read it in a terminal: the dashboard's essentials, the worst first.
 
-Law: pure, no longer than the screen, and every word that comes from outside is shown as text, never read as markup.
+Law: pure, no longer than the screen, and every word that comes from outside is shown as text, never read as
+markup, nor as orders to a terminal.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,6 +26,8 @@ _OTHER_LINES = 11
 _WIDE = 110
 """Columns from which on there is room for a whole bar beside the reasons."""
 
+MOST_FAULTS = 3
+
 RARE = ("duplicates", "late", "rejected", "lost")
 
 
@@ -32,8 +35,10 @@ def top_view(overview: Overview, lines: int, trouble: str = "", columns: int = _
     """Return what fits on a screen of so many lines and columns; `trouble` says why it is not the newest."""
     firing = overview["alerts"]["firing"]
     room = max(2, lines - _OTHER_LINES)
+    faults = [cut_short(f"! {each['name']}: {each['detail']}", "yellow") for each in overview["faults"][:MOST_FAULTS]]
+    room = max(2, room - len(faults))
+    parts: list[RenderableType] = [_verdict(overview, trouble), cut_short(_freshness(overview), "dim"), *faults, Text()]
     shown = firing[: max(1, room // 2)]
-    parts: list[RenderableType] = [_verdict(overview, trouble), cut_short(_freshness(overview), "dim"), Text()]
     if shown:
         parts += [_firing(map(_event, shown)), *_more(len(shown), overview["alerts"]["counts"]["firing"]), Text()]
     bar_cells = BAR_CELLS if columns >= _WIDE else BAR_CELLS // 2

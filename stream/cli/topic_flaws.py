@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from stream.cli.checks import Cluster, State
+from stream.domain.brief import WHOLE_BYTES
 from stream.domain.duration import format_duration
 from stream.domain.panes import HOUR_MS
 from stream.domain.rules import RuleSet
@@ -28,6 +29,9 @@ POLICY, KEPT_MS, KEPT_BYTES, IN_SYNC = "cleanup.policy", "retention.ms", "retent
 
 ENOUGH_BYTES = 1_000_000
 """About what brokers take by default. No webhook comes near it, and a journal's records are merged up to half of it."""
+
+FORWARDED_BYTES = 2 * WHOLE_BYTES
+"""More than anything that is forwarded, with all that Kafka adds."""
 
 _KEPT_FOR_EVER = {POLICY: KEPT_FOR_EVER[POLICY], KEPT_MS: KEPT_FOR_EVER[KEPT_MS]}
 _KEPT_A_WEEK = {POLICY: KEPT_A_WEEK[POLICY], KEPT_MS: KEPT_A_WEEK[KEPT_MS]}
@@ -88,7 +92,7 @@ def flaws_of(settings: Settings, rules: RuleSet | Sequence[Fault], cluster: Clus
         lost = "what was told is forgotten, so that alerts are told again and their ends are not"
         yield from _of_compacted(topic, lost, RECEIPTS_CONFIG)
     else:
-        yield from _of_tallies_or_rekeyed(topic, events_size if name == settings.rekeyed_topic else None)
+        yield from _of_tallies_or_rekeyed(topic, FORWARDED_BYTES if name == settings.rekeyed_topic else ENOUGH_BYTES)
     yield from _of_replicas(topic)
 
 
@@ -145,17 +149,13 @@ def _of_compacted(topic: Topic, lost: str, right: Config, mend: str = "") -> Ite
         yield Flaw(State.WARN, f"{_said(topic, LAG)}: {what}", ((LAG, right[LAG]),))
 
 
-def _of_tallies_or_rekeyed(topic: Topic, events_size: int | None) -> Iterator[Flaw]:
+def _of_tallies_or_rekeyed(topic: Topic, enough: int) -> Iterator[Flaw]:
     if topic.has_policy("compact"):
         what = "of records with one key only the last is kept, and workers stop at one without a key"
         yield Flaw(State.FAIL, f"{_said(topic, POLICY)}: {what}", tuple(_KEPT_A_WEEK.items()))
     what = "what no worker has read by then is not counted"
     yield from _kept_too_short(topic, AWAY_MS, what, KEPT_A_WEEK[KEPT_MS])
-    if topic.takes_less_than(events_size):
-        what = "workers stop at a larger record of the events topic that does not have its job's id for a key"
-        yield Flaw(State.WARN, f"{_said(topic, SIZE)}: {what}", ((SIZE, str(events_size)),))
-    elif events_size is None:
-        yield from _too_small(topic, "workers stop at a larger record", State.FAIL)
+    yield from _too_small(topic, "workers stop at a larger record", State.FAIL, enough)
 
 
 def _of_replicas(topic: Topic) -> Iterator[Flaw]:
@@ -188,8 +188,8 @@ def _kept_too_short(topic: Topic, needed_ms: int, why: str, instead: str) -> Ite
         yield Flaw(State.WARN, f"{_said(topic, KEPT_BYTES)}, however young: {why}", ((KEPT_BYTES, "-1"),))
 
 
-def _too_small(topic: Topic, why: str, state: State = State.WARN) -> Iterator[Flaw]:
-    if topic.takes_less_than(ENOUGH_BYTES):
+def _too_small(topic: Topic, why: str, state: State = State.WARN, enough: int = ENOUGH_BYTES) -> Iterator[Flaw]:
+    if topic.takes_less_than(enough):
         yield Flaw(state, f"{_said(topic, SIZE)}: {why}", ((SIZE, COMPACTED[SIZE]),))
 
 

@@ -15,11 +15,11 @@ from stream.cli import given
 from stream.cli.at_daily import ask_daily
 from stream.cli.kept_secret import with_kept
 from stream.cli.output import out, say, write_line, wrong
-from stream.cli.reactivate import reactivate
+from stream.cli.reactivate import no_webhook, reactivate
 from stream.cli.webhook_secret import Secret, secret_for
 from stream.cli.webhook_view import as_dict, webhook_table
 from stream.daily.client import Daily, NewWebhook
-from stream.daily.failure import OutOfReach, Refused
+from stream.daily.failure import NotFound, OutOfReach, Refused
 from stream.daily.wire import Webhook
 
 webhook_app = typer.Typer(help="Look after the webhooks that Daily sends.", no_args_is_help=True)
@@ -85,7 +85,7 @@ def _insist_on_address(url: str) -> None:
 
 async def _insist_on_new(daily: Daily, url: str) -> None:
     for webhook in await daily.webhooks():
-        if webhook.url == url:
+        if webhook.sends_to(url):
             raise wrong(
                 f"Webhook {webhook.uuid} sends to that address already, and a second one would send everything twice: "
                 f"`presetwatch webhook reactivate {webhook.uuid}` turns it on, `webhook delete` makes room for another."
@@ -157,8 +157,15 @@ def delete(
     settings = given.settings()
     if not yes:
         typer.confirm(f"Delete webhook {uuid} for good?", abort=True, err=True)
-    ask_daily(settings, lambda daily: daily.delete_webhook(uuid))
+    ask_daily(settings, lambda daily: _delete(daily, uuid))
     say(f"Webhook {uuid} is deleted.")
+
+
+async def _delete(daily: Daily, uuid: str) -> None:
+    try:
+        await daily.delete_webhook(uuid)
+    except NotFound:
+        raise no_webhook(uuid) from None
 
 
 webhook_app.command()(reactivate)

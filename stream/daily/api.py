@@ -115,7 +115,9 @@ class Api:
         document = None if answer is None else _json(answer)
         if 200 <= response.status < 300:
             if answer is None or isinstance(document, Rejected):
-                raise OutOfReach(f"{doing}: what Daily answers cannot be read as JSON.")
+                raise OutOfReach(
+                    f"{doing}: what Daily answers cannot be read as JSON: see whether {self.base} is its API."
+                )
             return document
         raise self._failure(doing, response, document)
 

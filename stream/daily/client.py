@@ -3,13 +3,13 @@
 Law: what Daily answers is read leniently; what cannot be read at all is a failure and never an empty list.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from stream.daily.api import Api, Pace, reaching
-from stream.daily.failure import NotFound, OutOfReach
+from stream.daily.failure import KeyRefused, NotFound, OutOfReach, Refused
 from stream.daily.wire import EVENT_TYPES, Page, Webhook, read_page, read_webhook, read_webhooks
 from stream.domain.decoding import JsonObject
 
@@ -49,11 +49,13 @@ class Daily:
     async def create_webhook(self, new: NewWebhook) -> Webhook:
         """Make a webhook; Daily pings its address first, and refuses when that does not answer 200."""
         self.api.secrets.update((new.hmac, new.basic_auth or ""))
-        return read_webhook(await self.api.ask("POST", "webhooks", body=new.as_dict(), is_repeatable=False))
+        with _minding_the_ping():
+            return read_webhook(await self.api.ask("POST", "webhooks", body=new.as_dict(), is_repeatable=False))
 
     async def reactivate(self, webhook: Webhook) -> Webhook:
         """Turn a webhook on again; Daily pings its address first."""
-        return read_webhook(await self.api.ask("POST", "webhooks", webhook.uuid, body={"url": webhook.url}))
+        with _minding_the_ping():
+            return read_webhook(await self.api.ask("POST", "webhooks", webhook.uuid, body={"url": webhook.url}))
 
     async def delete_webhook(self, uuid: str) -> None:
         """Delete a webhook."""
@@ -80,7 +82,25 @@ class Daily:
             found = await self.api.ask("GET", "batch-processor", job_id)
         except NotFound:
             return None
-        return found if isinstance(found, dict) else None
+        if not isinstance(found, dict):
+            raise OutOfReach(
+                f"What Daily tells of job {job_id} cannot be read: see whether {self.api.base} is its API."
+            )
+        return found
+
+
+@contextmanager
+def _minding_the_ping() -> Iterator[None]:
+    """Say of a refusal what is its usual reason."""
+    try:
+        yield
+    except (KeyRefused, NotFound):
+        raise
+    except Refused as refused:
+        raise Refused(
+            f"{refused} It pings the address, which must lead to the /webhooks/daily of a gateway that runs: "
+            f"`presetwatch doctor` looks at the gateway."
+        ) from None
 
 
 @asynccontextmanager

@@ -18,7 +18,7 @@ from stream.daily.event_log import Times
 from stream.daily.reconciled import Headers, estimate_times, event_of, headers_of
 from stream.daily.wire import Page
 from stream.domain.decoding import JsonObject
-from stream.domain.parse import bounded_name
+from stream.domain.naming import bounded_name
 
 WINDOW_JOBS = 100_000
 """Jobs that are looked for at once. Listing as many takes a minute, in which the topic is read at 100,000 records a
@@ -153,9 +153,11 @@ class Reconciling:
 
     async def _append_one(self, job_id: str, job: JsonObject | None, at_ms: int | None) -> None:
         assert self.append is not None
-        event = None if job is None else event_of(job_id, job, at_ms)
-        if event is None:
+        if job is None:
             self.progress.gone += 1
+            return
+        event = event_of(job_id, job, at_ms)
+        if event is None:  # listed as ended, and told of as running: it lacks until Daily is of one mind
             return
         await self.append(event, headers_of(at_ms, _now_ms()))
         self.progress.appended += 1

@@ -19,6 +19,7 @@ from pydantic import (
     ValidatorFunctionWrapHandler,
     WrapValidator,
 )
+from yarl import URL
 
 from schemas.daily import ERROR_TYPE, FINISHED_TYPE, read_job_id
 
@@ -75,6 +76,10 @@ class Webhook(_Part):
         """Whether Daily has given up on it, and sends it nothing any more."""
         return self.state == FAILED
 
+    def sends_to(self, url: str) -> bool:
+        """Tell whether this is its address, however either is written."""
+        return _parts(self.url or "") == _parts(url)
+
     @property
     def missing_types(self) -> tuple[str, ...]:
         """The events about jobs that it is not subscribed to."""
@@ -108,6 +113,14 @@ class Page(_Part):
     def last_id(self) -> str | None:
         """Where the next page begins after."""
         return next((job.id for job in reversed(self.jobs) if job.id), None)
+
+
+def _parts(url: str) -> tuple[object, ...]:
+    try:
+        address = URL(url)
+        return (address.scheme, address.host, address.port, address.raw_path_qs)
+    except ValueError:
+        return (url,)
 
 
 def read_webhook(document: object) -> Webhook:

@@ -6,8 +6,7 @@ Law: each record is read as `parse` reads it, and the columns keep the log's ord
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import compress
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from schemas.daily import read_error
 from stream.domain.causes import Cause, Causes
 from stream.domain.event_time import TimeQuality, usual_times
 from stream.domain.fast_parse import read_usual
+from stream.domain.job_names import chosen
 from stream.domain.parse import (
     Ignored,
     Outcome,
@@ -27,7 +27,6 @@ from stream.domain.parse import (
 from stream.domain.records import Run
 from stream.domain.tally import Cell
 
-Value = TypeVar("Value")
 Times = NDArray[np.int64]
 Rows = NDArray[np.intp]
 
@@ -56,9 +55,9 @@ class Parked:
 class Columns:
     """What a run says, in columns of equal length."""
 
-    rows: Sequence[int] = ()
+    rows: Rows = field(default_factory=lambda: np.empty(0, np.intp))
     """Where in the run each entry comes from."""
-    job_ids: list[str] = field(default_factory=list)
+    job_ids: Sequence[str] = ()
     codes: Rows = field(default_factory=lambda: np.empty(0, np.intp))
     """The index in `kinds`, or `ONLY_TIME`."""
     at_ms: Times = field(default_factory=lambda: np.empty(0, np.int64))
@@ -71,9 +70,11 @@ def read(run: Run, causes: Causes) -> Columns:
     """Read a run of records."""
     reading = _Reading(run, causes)
     reading.read_usual()
-    if _is_all(reading.columns.rows, run):
+    others = np.ones(len(run.values), np.bool_)
+    others[reading.columns.rows] = False
+    if not others.any():
         return reading.columns
-    for row in sorted(set(range(len(run.values))).difference(reading.columns.rows)):
+    for row in np.flatnonzero(others).tolist():
         reading.read_other(row)
     return reading.in_order()
 
@@ -99,13 +100,12 @@ class _Reading:
     def read_usual(self) -> None:
         """Read the usual records, all at once."""
         rows, job_ids, sent, codes, said = self.run.usual or read_usual(self.run.values)
-        record_ms = np.asarray(self.run.times, np.int64)
-        at_ms, fits = usual_times(np.array(sent, np.float64), record_ms if _is_all(rows, self.run) else record_ms[rows])
-        columns, said_codes = self.columns, np.array(codes, np.intp)
+        at_ms, fits = usual_times(sent, np.asarray(self.run.times, np.int64)[rows])
         if not fits.all():
-            rows, job_ids, said_codes, at_ms = _where(fits, rows), _where(fits, job_ids), said_codes[fits], at_ms[fits]
+            rows, job_ids, codes, at_ms = rows[fits], chosen(job_ids, np.flatnonzero(fits)), codes[fits], at_ms[fits]
+        columns = self.columns
         columns.rows, columns.job_ids, columns.at_ms = rows, job_ids, at_ms
-        columns.codes = np.array([self._code(self._kind(*each)) for each in said], np.intp)[said_codes]
+        columns.codes = np.array([self._code(self._kind(*each)) for each in said], np.intp)[codes]
         columns.meters[f"time:{TimeQuality.OK}"] += len(rows)
 
     def _kind(self, preset: str | None, source: str | None, error: str | bool | None) -> Kind:
@@ -146,21 +146,13 @@ class _Reading:
     def in_order(self) -> Columns:
         """Return the columns in the order of the log."""
         columns, others = self.columns, self.others
-        rows, job_ids = [*columns.rows, *others.rows], [*columns.job_ids, *others.job_ids]
-        order = np.argsort(np.array(rows, np.intp))
-        columns.rows = [rows[at] for at in order.tolist()]
-        columns.job_ids = [job_ids[at] for at in order.tolist()]
+        rows, job_ids = np.concatenate((columns.rows, np.array(others.rows, np.intp))), columns.job_ids
+        order = np.argsort(rows)
+        columns.rows = rows[order]
+        columns.job_ids = chosen([*job_ids, *others.job_ids] if others.job_ids else job_ids, order)
         columns.codes = np.concatenate((columns.codes, np.array(others.codes, np.intp)))[order]
         columns.at_ms = np.concatenate((columns.at_ms, np.array(others.at_ms, np.int64)))[order]
         return columns
-
-
-def _is_all(rows: Sequence[int], run: Run) -> bool:
-    return len(rows) == len(run.values)
-
-
-def _where(chosen: NDArray[np.bool_], column: Sequence[Value]) -> list[Value]:
-    return list(compress(column, chosen))
 
 
 def _cell(source_type: str, cause: Cause | None) -> Cell:

@@ -10,16 +10,18 @@ A job counts for queries at its event time. For rules it counts once, at its eve
 watermark, that is when it became known; later than `DECIDES_WITHIN_MS` it counts for queries only.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
+from stream.domain.brief import WHOLE_BYTES, in_brief
 from stream.domain.causes import Causes
 from stream.domain.columns import ONLY_TIME, Columns, Rows, Times, read
 from stream.domain.dedupe import Jobs, first_times, note
 from stream.domain.homes import Origin, homes, read_origin
-from stream.domain.job_names import names
+from stream.domain.job_names import chosen, names
 from stream.domain.packing import pack
 from stream.domain.panes import HOUR_MS
 from stream.domain.presets import Bounded
@@ -75,7 +77,7 @@ def tally(counted: Counted, policy: CountingPolicy) -> dict[PaneKey, Tally]:
 def sift(state: SourceState, run: Run, causes: Causes) -> Sifted:
     """Do all that `count` does but for making tallies."""
     columns, batch = _begin(state, run, causes)
-    if not columns.rows:
+    if not len(columns.rows):
         return Sifted(batch)
     watermarks = _watermarks(state, columns)
     batch.watermark_ms = int(watermarks[-1])
@@ -91,9 +93,9 @@ def sift_forwarded(state: SourceState, run: Run, causes: Causes, clock_ms: int |
     for name in [name for name in batch.meters if name.startswith("time:")]:
         del batch.meters[name]  # noted where the record was read first
     batch.watermark_ms = max((known for known in (state.watermark_ms, clock_ms) if known is not None), default=None)
-    if not columns.rows:
+    if not len(columns.rows):
         return Sifted(batch)
-    read_at = [origins[row] for row in columns.rows]
+    read_at = [origins[row] for row in columns.rows.tolist()]
     watermarks = np.array([NEVER_MS if at is None else at.watermark_ms for at in read_at], np.int64)
     return Sifted(batch, _Counting(state, batch, columns, watermarks).count_all())
 
@@ -134,16 +136,22 @@ class _Counting:
         """Count the jobs wherever they are at home."""
         return self._count(np.flatnonzero(self.columns.codes != ONLY_TIME))
 
-    def _ids(self, jobs: Rows) -> list[str]:
+    def _ids(self, jobs: Rows) -> Sequence[str]:
         ids = self.columns.job_ids
-        return ids if len(jobs) == len(ids) else [ids[row] for row in jobs.tolist()]
+        return ids if len(jobs) == len(ids) else chosen(ids, jobs)
 
     def _forward(self, run: Run, rows: Rows, at_home: Rows) -> None:
         for row, home in zip(rows.tolist(), at_home.tolist(), strict=True):
             at = self.columns.rows[row]
             origin = Origin(self.state.home.partition, int(self.watermarks[row]), run.times[at])
-            self.batch.forwarded.append(Forwarded(home, origin.to_key(), run.values[at]))
+            self.batch.forwarded.append(Forwarded(home, origin.to_key(), self._told(row, run.values[at])))
         self.batch.meters["forwarded"] += len(rows)
+
+    def _told(self, row: int, value: bytes | None) -> bytes | None:
+        if value is None or len(value) <= WHOLE_BYTES:
+            return value
+        columns = self.columns
+        return in_brief(value, columns.job_ids[row], columns.kinds[columns.codes[row]], int(columns.at_ms[row]))
 
     def _count(self, jobs: Rows) -> Counted:
         return self._counted(jobs, self.columns.codes[jobs], self.columns.at_ms[jobs], self.watermarks[jobs])

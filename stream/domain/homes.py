@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.domain.job_names import UUID_CHARS
+from stream.domain.job_names import UUID_CHARS, characters
 from stream.domain.routing import MURMUR_MIX, MURMUR_SEED, partition_of, text_key
 
 Partitions = NDArray[np.intp]
@@ -26,9 +26,9 @@ class Home(NamedTuple):
 
 def homes(job_ids: Sequence[str], partitions: int) -> Partitions:
     """Return the partition that is home to each job."""
-    text = "".join(job_ids)
-    if text.isascii() and set(map(len, job_ids)) == {UUID_CHARS}:
-        return _homes(np.frombuffer(text.encode(), "<u4").reshape(-1, UUID_CHARS // 4), partitions)
+    chars = characters(job_ids)
+    if chars is not None:
+        return _homes(np.ascontiguousarray(chars).view("<u4"), partitions)
     return np.array([partition_of(text_key(job_id), b"", partitions) for job_id in job_ids], np.intp)
 
 

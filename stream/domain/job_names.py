@@ -6,14 +6,18 @@ bound).
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Names = NDArray[np.uint64]
 """One row a job: the high and the low half of its name."""
+
+Characters = NDArray[np.uint8]
+"""The ASCII codes of ids that are as long as a UUID, one row a job."""
 
 NAME_BYTES = 16
 UUID_CHARS = 36
@@ -26,17 +30,47 @@ _VALUES = np.full(256, _NOT_A_DIGIT, np.uint8)
 _VALUES[np.frombuffer(b"0123456789abcdef", np.uint8)] = range(16)
 
 
+class JobIds(Sequence[str]):
+    """Ids that are as long as a UUID; text is made of those that are asked for only."""
+
+    def __init__(self, chars: Characters) -> None:
+        self.chars = chars
+
+    def __len__(self) -> int:
+        return len(self.chars)
+
+    def __getitem__(self, at: Any) -> Any:
+        return JobIds(self.chars[at]) if isinstance(at, slice) else self.chars[at].tobytes().decode()
+
+    def __iter__(self) -> Iterator[str]:
+        text = self.chars.tobytes().decode()
+        return (text[at : at + UUID_CHARS] for at in range(0, len(text), UUID_CHARS))
+
+
+def characters(job_ids: Sequence[str]) -> Characters | None:
+    """Return ids as characters, or None unless all of them are as long as a UUID."""
+    if isinstance(job_ids, JobIds):
+        return job_ids.chars
+    text = "".join(job_ids)
+    if not text.isascii() or set(map(len, job_ids)) != {UUID_CHARS}:
+        return None
+    return np.frombuffer(text.encode(), np.uint8).reshape(-1, UUID_CHARS)
+
+
+def chosen(job_ids: Sequence[str], rows: NDArray[np.intp]) -> Sequence[str]:
+    """Return some of the ids."""
+    if isinstance(job_ids, JobIds):
+        return JobIds(job_ids.chars[rows])
+    return [job_ids[row] for row in rows.tolist()]
+
+
 def names(job_ids: Sequence[str]) -> Names:
     """Return the names of jobs, row by row."""
-    text = "".join(job_ids)
-    if text.isascii() and set(map(len, job_ids)) == {UUID_CHARS}:
-        return _name_all(job_ids, text)
-    return unpack_names(b"".join(map(_name, job_ids)))
+    chars = characters(job_ids)
+    return unpack_names(b"".join(map(_name, job_ids))) if chars is None else _name_all(job_ids, chars)
 
 
-def _name_all(job_ids: Sequence[str], text: str) -> Names:
-    """Return the names of ids that all have a UUID's length, written one after the other in `text`."""
-    chars = np.frombuffer(text.encode(), np.uint8).reshape(-1, UUID_CHARS)
+def _name_all(job_ids: Sequence[str], chars: Characters) -> Names:
     values = _VALUES[chars[:, _DIGITS]]
     found = unpack_names((values[:, 0::2] << 4 | values[:, 1::2] & 15).tobytes())
     sound = (chars[:, _DASHES] == ord("-")).all(axis=1) & (values != _NOT_A_DIGIT).all(axis=1)

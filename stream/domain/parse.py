@@ -7,17 +7,16 @@ bounded. The exact `type` alone decides what a record is: other events carry an 
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from hashlib import blake2b
 
 from schemas.daily import ERROR_TYPE, FINISHED_TYPE, read_error, read_job_id
 from schemas.rejected import RejectedReason
 from stream.domain.causes import Cause, Causes
 from stream.domain.decoding import JsonObject, Rejected, decode, reject
 from stream.domain.event_time import EventTime, NoTime, TimeQuality, clean
+from stream.domain.naming import bounded_name
 
 __all__ = ["Ignored", "IgnoredReason", "Outcome", "Rejected", "parse", "read_preset", "read_source_type"]
 
-MAX_NAME_CHARS = 200
 MAX_TYPE_CHARS = 64
 UNKNOWN = "unknown"
 STAR_PRESET = "(*)"
@@ -113,14 +112,6 @@ def _understands(version: object) -> bool:
     if version is None or version == "":
         return True
     return isinstance(version, (str, int, float)) and str(version).strip().partition(".")[0] == "1"
-
-
-def bounded_name(name: str) -> str:
-    """Return a name as it is kept, which is the name itself unless it is very long."""
-    if len(name) <= MAX_NAME_CHARS:
-        return name
-    # A digest of the whole keeps names apart that begin alike.
-    return f"{name[:180]}~{blake2b(name.encode(), digest_size=8).hexdigest()}"
 
 
 def read_preset(given: object) -> str:

@@ -5,13 +5,13 @@ Law: each body gets the key and the partition that `record_key` and `partition_o
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stream.domain.fast_parse import UsualEvents, read_usual
 from stream.domain.homes import homes
+from stream.domain.job_names import chosen
 from stream.domain.records import Run
 from stream.domain.routing import partition_of, record_key, text_key
 
@@ -36,16 +36,9 @@ class Placed:
         return Run(range(begin, begin + count), [NO_TIMESTAMP] * count, values, keys, self._usual_among(at))
 
     def _usual_among(self, at: NDArray[np.intp]) -> UsualEvents:
-        rows = np.array(self.usual.rows, np.intp)
-        chosen = np.isin(rows, at, assume_unique=True)
-        _, job_ids, sent, codes, said = self.usual
-        return UsualEvents(
-            np.searchsorted(at, rows[chosen]).tolist(),
-            list(compress(job_ids, chosen)),
-            list(compress(sent, chosen)),
-            list(compress(codes, chosen)),
-            said,
-        )
+        rows, job_ids, sent, codes, said = self.usual
+        here = np.flatnonzero(np.isin(rows, at, assume_unique=True))
+        return UsualEvents(np.searchsorted(at, rows[here]), chosen(job_ids, here), sent[here], codes[here], said)
 
 
 def place(values: Sequence[bytes], partitions: int) -> Placed:
@@ -53,9 +46,9 @@ def place(values: Sequence[bytes], partitions: int) -> Placed:
     keys: list[bytes | None] = [None] * len(values)
     placed = np.full(len(values), -1, np.intp)
     usual = read_usual(values)
-    if usual.rows:
-        placed[np.array(usual.rows, np.intp)] = homes(usual.job_ids, partitions)
-        for row, job_id in zip(usual.rows, usual.job_ids, strict=True):
+    if len(usual.rows):
+        placed[usual.rows] = homes(usual.job_ids, partitions)
+        for row, job_id in zip(usual.rows.tolist(), usual.job_ids, strict=True):
             keys[row] = text_key(job_id)
     for row in np.flatnonzero(placed < 0).tolist():
         keys[row] = record_key(values[row])

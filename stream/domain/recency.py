@@ -2,6 +2,12 @@
 
 Law: `merge` is commutative, associative and has the empty value as its identity, so panes and partitions may be put
 together in any order; a late success from before a run of failures does not break the run.
+
+So it is known whether the newest jobs have failed, and not whether a run has been and is over: nothing that is smaller
+than the jobs can tell. Take n instants. Of a partition's jobs let those of some instants finish, and let two jobs of
+another partition fail just before and just after one of the instants. They fail in a row if and only if the first
+partition has no job at that instant. So what is known of the first must tell all 2 ** n choices apart: it takes a bit
+for each instant of every pane, for each preset and partition.
 """
 
 from collections.abc import Callable, Iterable

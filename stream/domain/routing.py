@@ -1,12 +1,16 @@
 """Which Kafka key a webhook body gets, and which partition that key means.
 
 Law: both are functions of the bytes alone, total on any bytes, so that a replay of a file splits it over partitions
-exactly as the producer did. The hash is murmur2 as in Kafka's Java client, whose choice other producers share.
+exactly as the producer did. A key is short whatever the bytes, so that a body which a topic takes fits with its key: an
+id of more than 200 characters goes by its beginning and a digest, as the job does when it is counted. The hash is
+murmur2 as in Kafka's Java client, whose choice other producers share.
 """
 
 import json
 from collections.abc import Mapping
 from struct import iter_unpack
+
+from stream.domain.naming import bounded_name
 
 BATCH_PREFIX = "batch-processor."
 _MASK = 0xFFFFFFFF
@@ -58,4 +62,4 @@ def text_key(text: object) -> bytes | None:
     if not isinstance(text, str) or not text:
         return None
     # JSON can spell half of a surrogate pair, which UTF-8 cannot: the escape keeps such an id distinct.
-    return text.encode(errors="backslashreplace")
+    return bounded_name(text).encode(errors="backslashreplace")

@@ -68,7 +68,7 @@ class Metrics(Collector):
         yield webhooks
         says = "Connections turned away because there were too many."
         yield CounterMetricFamily(f"{PREFIX}turned_away", says, value=self._gateway.door.turned_away)
-        says = "Idle connections closed to make room for others."
+        says = "Connections, idle or owing a request, closed to make room for others."
         yield CounterMetricFamily(f"{PREFIX}made_room", says, value=self._gateway.door.made_room)
         says = "Requests that are not of HTTP, or have larger headers than are read."
         yield CounterMetricFamily(f"{PREFIX}malformed", says, value=self._gateway.door.malformed)

@@ -1,7 +1,7 @@
 """The gateway's OpenAPI 3.1 document.
 
-Law: a request that reaches a path gets one of the statuses that stand here for it, and no other. Not of HTTP at all, or
-with larger headers than are read, is answered with 400 before it has a path.
+Law: a request that reaches a path gets one of the statuses that stand here for it, and no other. What is not of HTTP at
+all, or has larger headers than are read, is answered with 400 whatever its path.
 """
 
 from typing import Any

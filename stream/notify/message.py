@@ -5,18 +5,22 @@ much goes wrong: details for one alert, a line each for many, a count for the re
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from urllib.parse import quote
 
 from schemas.alert import AlertEvent, AlertKind, RuleKind
-from stream.notify.advice import SILENCE, Advice, advice_on
+from stream.domain.advice import say
+from stream.domain.evidence import WHOLE_TOPIC
+from stream.domain.readable import one_line, readable
 from stream.notify.news import Delivery, Item
 from stream.notify.words import ago, clock, ending, how_bad, named, what
 
 MOST_LINES = 20
 MOST_NAMES = 3
 MOST_TITLE = 150
+MOST_NAME_IN_LINK = 100
 _RANKS = {"critical": 0, "warning": 1, "info": 2}
 
 
@@ -46,13 +50,18 @@ class _Told:
     still: list[AlertEvent] = field(default_factory=list)
     over: list[AlertEvent] = field(default_factory=list)
 
+    @property
+    def presets(self) -> set[str]:
+        """What it is about."""
+        return {event.preset for event in (*self.fired, *self.still, *self.over)}
+
 
 def compose(delivery: Delivery, now: int, dashboard: str | None = None) -> Message:
     """Return the message of a delivery, written at some instant."""
     if delivery.route and delivery.route.digest_ms:
         return _digest(delivery, now, dashboard)
     told = _sort(delivery)
-    body = [*_firing(told, now), *_over(told.over), *_link(dashboard)]
+    body = [*_firing(told, now), *_over(told.over), *_link(dashboard, told.presets)]
     return Message(_cut(_title(told)), "\n".join(body), _tone(told))
 
 
@@ -112,7 +121,7 @@ def _details(event: AlertEvent, now: int) -> Iterator[str]:
     yield f"How bad: {how_bad(event)}"
     yield from _why_and_what_to_do([event])
     yield f"Rule: {event.name} ({event.severity})"
-    yield from _lines("Jobs to look at", event.sample_jobs)
+    yield from _lines("Jobs to look at", [readable(job) for job in event.sample_jobs])
 
 
 def _overview(fired: Sequence[AlertEvent], still: Sequence[AlertEvent], now: int) -> Iterator[str]:
@@ -138,13 +147,11 @@ def _some(lines: Iterable[str]) -> Iterator[str]:
 
 
 def _why_and_what_to_do(events: Sequence[AlertEvent]) -> Iterator[str]:
-    reasons = _reasons(events)
-    advice = SILENCE if all(event.rule_kind is RuleKind.SILENCE for event in events) else None
-    if reasons:
-        reason, count = min(reasons.items(), key=lambda each: (-each[1], each[0]))
-        advice = advice_on(reason, _party(events))
-        yield f"Why: {reason} in {count} of {reasons.total()} errors: {advice.means}"
-    yield from _what_to_do(events, advice)
+    is_silence = all(event.rule_kind is RuleKind.SILENCE for event in events)
+    said = say(_reasons(events), (party for event in events for party in event.parties), is_silence=is_silence)
+    if said.why:
+        yield f"Why: {said.why}"
+    yield from _what_to_do(events, said.do)
 
 
 def _reasons(events: Sequence[AlertEvent]) -> Counter[str]:
@@ -155,15 +162,10 @@ def _reasons(events: Sequence[AlertEvent]) -> Counter[str]:
     return sum(by_preset.values(), Counter())
 
 
-def _party(events: Sequence[AlertEvent]) -> str:
-    parties = {party for event in events for party in event.parties}
-    return parties.pop() if len(parties) == 1 else "unknown"
-
-
-def _what_to_do(events: Sequence[AlertEvent], advice: Advice | None) -> Iterator[str]:
-    own = list(dict.fromkeys(filter(None, (event.annotations.get("description") for event in events))))
+def _what_to_do(events: Sequence[AlertEvent], advice: str) -> Iterator[str]:
+    own = list(dict.fromkeys(filter(None, (one_line(event.annotations.get("description", "")) for event in events))))
     if own or advice:
-        yield f"Do: {' '.join(own[:MOST_NAMES]) or (advice and advice.do)}"
+        yield f"Do: {' '.join(own[:MOST_NAMES]) or advice}"
     runbooks = dict.fromkeys(filter(None, (event.annotations.get("runbook_url") for event in events)))
     yield from _lines("Runbook", list(runbooks)[:MOST_NAMES])
 
@@ -174,9 +176,17 @@ def _over(events: Sequence[AlertEvent]) -> Iterator[str]:
         yield from _some(f"- {named(event)}, {event.name}: {ending(event)}" for event in events)
 
 
-def _link(dashboard: str | None) -> Iterator[str]:
+def _link(dashboard: str | None, presets: Collection[str] = ()) -> Iterator[str]:
     if dashboard:
-        yield f"Dashboard: {dashboard}"
+        yield f"Dashboard: {dashboard}{_choice(dashboard, presets)}"
+
+
+def _choice(dashboard: str, presets: Collection[str]) -> str:
+    """Return what makes the page open at the preset that a message is about, if it is about one."""
+    name = next(iter(presets)) if len(presets) == 1 else WHOLE_TOPIC
+    if name == WHOLE_TOPIC or len(name) > MOST_NAME_IN_LINK or "#" in dashboard:
+        return ""
+    return f"{'&' if '?' in dashboard else '?'}preset={quote(name, safe='', errors='replace')}"
 
 
 def _lines(heading: str, values: Sequence[str]) -> Iterator[str]:

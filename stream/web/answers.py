@@ -1,7 +1,6 @@
 """What the dashboard and whoever else looks at the whole is told, put together from what each worker knows.
 
-Law: pure. Whether anything is wrong is said in one sentence, and said only as far as it is known: what lies behind or
-has not been heard of is never called well.
+Law: pure, and the same whichever worker puts it together.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.times import format_time, read_time
+from stream.domain.advice import say
 from stream.domain.duration import format_duration
-from stream.domain.evidence import WHOLE_TOPIC
+from stream.web.verdict import SILENCE, Known, judge, urgency
 
 Answer = dict[str, Any]
 
@@ -20,12 +20,6 @@ MOST_STEPS = 120
 """Points in a chart: more than that nobody tells apart."""
 
 MOST_FIRING, MOST_PENDING, MOST_RESOLVED = 200, 50, 50
-MOST_NAMES, NAME_LENGTH = 3, 40
-REPLAY_MS = 24 * 3_600_000
-"""Events so far behind the clock are not late but old: somebody plays them again."""
-
-SEVERITIES = ("critical", "warning", "info")
-_WORDS = {"critical": "Failing now", "warning": "Needs a look", "info": "For information"}
 
 
 def windows(pane_ms: int, kept_ms: int) -> list[str]:
@@ -45,91 +39,25 @@ def _step(span_ms: int, pane_ms: int) -> int:
     return next(each for each in range(1, panes + 1) if panes % each == 0 and panes // each <= MOST_STEPS) * pane_ms
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What all workers know together, as far as it takes to judge it."""
-
-    alerts: Sequence[Mapping[str, Any]]
-    faults: Sequence[Mapping[str, Any]]
-    presets: int
-    behind_ms: int | None
-    """How far what was decided lies behind the clock; None while nothing was."""
-    behind_limit_ms: int
-
-
-def judge(known: Known) -> dict[str, str]:
-    """Return whether anything is wrong: a level, and one sentence for somebody who has just been woken."""
-    firing = sorted((alert for alert in known.alerts if alert["state"] == "firing"), key=_urgency)
-    levels = [level for level in SEVERITIES if any(alert["severity"] == level for alert in firing)]
-    if levels:
-        return {"level": levels[0], "sentence": f"{_firing(firing, levels[0])}{_unwell(known.faults)}"}
-    if known.faults:
-        return {"level": "warning", "sentence": f"No alert is firing, but{_unwell(known.faults)}"}
-    return _quiet(known)
-
-
-def _firing(firing: Sequence[Mapping[str, Any]], level: str) -> str:
-    worst = [alert for alert in firing if alert["severity"] == level]
-    silent = _names(alert["preset"] for alert in worst if alert["rule_kind"] == "silence")
-    failing = _names(alert["preset"] for alert in worst if alert["rule_kind"] != "silence")
-    rest = len({alert["preset"] for alert in firing} - {alert["preset"] for alert in worst})
-    said = [f"{_WORDS[level]}: {_listed(failing)}{f', and {rest} more to look at' if rest else ''}."] if failing else []
-    said += [f"No job comes in for {_listed(silent)}."] if silent else []
-    return " ".join(said)
-
-
-def _names(presets: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys("the whole topic" if each == WHOLE_TOPIC else each for each in presets))
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = [_plain(name) for name in names[:MOST_NAMES]]
-    hidden = len(names) - len(shown)
-    shown += [f"{hidden} other preset{'s' if hidden > 1 else ''}"] if hidden else []
-    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
-
-
-def _plain(name: str) -> str:
-    # Marks that turn the direction of what follows must not reach the rest of the sentence.
-    text = "".join(each if each.isprintable() else "·" for each in name[:NAME_LENGTH])
-    return text if len(name) <= NAME_LENGTH else f"{text}…"
-
-
-def _unwell(faults: Sequence[Mapping[str, Any]]) -> str:
-    names = _listed(list(dict.fromkeys(str(fault["name"]) for fault in faults))) if faults else ""
-    return f" presetwatch itself is unwell ({names})." if names else ""
-
-
-def _quiet(known: Known) -> dict[str, str]:
-    if known.behind_ms is None or not known.presets:
-        return {"level": "unknown", "sentence": "Nothing can be said yet: no job has been heard of."}
-    pending = sum(alert["state"] == "pending" for alert in known.alerts)
-    soon = f"; {pending} alert{'s' if pending > 1 else ''} pending" if pending else ""
-    if known.behind_ms >= REPLAY_MS:
-        return {"level": "ok", "sentence": f"No alert is firing in these events, which are old{soon}."}
-    if known.behind_ms > known.behind_limit_ms:
-        return {"level": "unknown", "sentence": f"No alert is firing, but the newest events are not decided yet{soon}."}
-    watched = "1 preset" if known.presets == 1 else f"{known.presets:,} presets"
-    return {"level": "ok", "sentence": f"All is well: no alert is firing for {watched}{soon}."}
-
-
 def shown_alerts(alerts: Iterable[Mapping[str, Any]]) -> Answer:
     """Return alerts by state, the worst and then the newest first: how many there are, and as many as anyone reads."""
     by_state: dict[str, list[Mapping[str, Any]]] = {"firing": [], "pending": [], "resolved": []}
     for alert in alerts:
         by_state[alert["state"]].append(alert)
     return {
-        "firing": sorted(by_state["firing"], key=_urgency)[:MOST_FIRING],
-        "pending": sorted(by_state["pending"], key=_urgency)[:MOST_PENDING],
+        "firing": [_advised(alert) for alert in sorted(by_state["firing"], key=urgency)[:MOST_FIRING]],
+        "pending": sorted(by_state["pending"], key=urgency)[:MOST_PENDING],
         "resolved": sorted(by_state["resolved"], key=_newest_first)[:MOST_RESOLVED],
         "counts": {state: len(found) for state, found in by_state.items()},
     }
 
 
-def _urgency(alert: Mapping[str, Any]) -> tuple[int, int, str, str]:
-    severity = str(alert["severity"])
-    rank = SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
-    return rank, -read_time(alert["started_at"]), str(alert["preset"]), f"{alert['rule']} {alert.get('group', {})}"
+def _advised(alert: Mapping[str, Any]) -> Answer:
+    """Return an alert with why it fires and what to do, in the words of those who are told of it."""
+    is_silence = alert["rule_kind"] == SILENCE
+    said = say(alert.get("reasons", {}), alert.get("parties", {}), is_silence=is_silence)
+    own = alert.get("annotations", {}).get("description")
+    return {**alert, "why": said.why, "do": own or said.do}
 
 
 def _newest_first(alert: Mapping[str, Any]) -> tuple[int, str]:

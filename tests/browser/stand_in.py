@@ -15,6 +15,7 @@ from stream.web.assets import ASSETS, add_headers, serve_asset, serve_page
 from stream.web.ingest import GROUPED, PLAIN
 from stream.web.live import Live
 from stream.web.overview import Overviews
+from stream.web.parameters import read_span
 from stream.web.problems import answer_problems, as_json, unavailable
 
 NOW_MS = 1_774_000_000_000
@@ -66,6 +67,7 @@ class StandIn:
     alerts: list[dict[str, Any]] = field(default_factory=list)
     faults: list[dict[str, Any]] = field(default_factory=list)
     missing: str = ""
+    counts: dict[str, Any] = field(default_factory=lambda: COUNTS)
     rules_version: str = "5f1d"
     decided_to_ms: int | None = NOW_MS
     now_ms: int = NOW_MS + 9_000
@@ -76,7 +78,7 @@ class StandIn:
             raise unavailable(self.missing)
         part = {"rates": self.rates, "alerts": self.alerts, "faults": self.faults, "newest_ms": self.decided_to_ms or 0}
         part |= {"rules": self.rules_version}
-        part |= {"decided_to_ms": {"0": self.decided_to_ms}, "ingest": {**COUNTS, "recent": COUNTS}}
+        part |= {"decided_to_ms": {"0": self.decided_to_ms}, "ingest": {**self.counts, "recent": COUNTS}}
         return combine([part], "5m", self.now_ms, 45_000)
 
     async def about(self, _: web.Request) -> web.Response:
@@ -95,7 +97,15 @@ class StandIn:
         """Answer with a rate that rises."""
         points = [rate(request.match_info["preset"], n, 60, NOW_MS - (60 - n) * 60_000) for n in range(60)]
         limit = {"rule": "high-error-rate", "severity": "critical", "error_rate": 0.1, "window": "5m"}
-        return as_json({"points": points, "thresholds": [{**limit, "parties": [], "reasons": []}]})
+        milder = {**limit, "rule": "customer-errors", "severity": "warning"}
+        return as_json(
+            {"points": points, "thresholds": [{**each, "parties": [], "reasons": []} for each in (limit, milder)]}
+        )
+
+
+def window_of(request: web.Request) -> int:
+    """Return the window that is asked for, in milliseconds, or refuse it as a worker does."""
+    return read_span(request.query, "window", "5m", 10_000, 90_000_000)
 
 
 @asynccontextmanager
@@ -104,7 +114,10 @@ async def standing_in(known: StandIn) -> AsyncIterator[str]:
     live = Live(cast("Overviews", known))
 
     async def stream(request: web.Request) -> web.StreamResponse:
-        return await live.listen(request, 300_000)
+        return await live.listen(request, window_of(request))
+
+    async def overview(request: web.Request) -> web.Response:
+        return as_json(await known.everything(window_of(request)))
 
     app = web.Application(middlewares=[answer_problems])
     app.on_response_prepare.append(add_headers)
@@ -113,6 +126,7 @@ async def standing_in(known: StandIn) -> AsyncIterator[str]:
     app.router.add_get(f"{ASSETS}{{name}}", serve_asset)
     app.router.add_get("/api/about", known.about)
     app.router.add_get("/api/stream", stream)
+    app.router.add_get("/api/overview", overview)
     app.router.add_get("/api/rates/{preset}/series", known.series)
     async with TestServer(app) as server:
         yield str(server.make_url("/"))

@@ -104,7 +104,7 @@ def test_topics_made_by_hand_as_documented_are_as_they_should_be() -> None:
         (ALERTS, {"cleanup.policy": "compact"}, WARN, "only the newest alert event"),
         (REJECTED, {"cleanup.policy": "compact"}, FAIL, "stop at one that they have to park"),
         (REJECTED, {"max.message.bytes": "1048588"}, WARN, "parked without its value"),
-        (REKEYED, {"max.message.bytes": "1048588"}, WARN, "does not have its job's id for a key"),
+        (REKEYED, {"max.message.bytes": "60000"}, FAIL, "workers stop at a larger record"),
         (TALLIES, {"max.message.bytes": "100000"}, FAIL, "workers stop at a larger record"),
         (TALLIES, {"cleanup.policy": "compact"}, FAIL, "only the last is kept"),
         (TALLIES, {"retention.ms": "3600000"}, WARN, "kept for 1h, and 1d are needed: what no worker has read by then"),

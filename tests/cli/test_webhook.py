@@ -84,6 +84,7 @@ def test_no_file_is_left_of_a_secret_that_daily_has_not_taken(daily: DailyStub, 
     assert (done.exit_code, done.stdout, file.exists()) == (1, "", False)
     assert "did not return 200" in done.stderr
     assert "hmac was ***" in done.stderr
+    assert "must lead to the /webhooks/daily of a gateway that runs" in done.stderr
 
 
 def test_a_secret_that_daily_may_have_taken_is_kept(daily: DailyStub, tmp_path: Path) -> None:
@@ -125,10 +126,11 @@ def test_what_is_wrong_is_one_sentence_without_a_secret(
     assert not any(value in done.stderr for name, value in env.items() if value and not name.endswith("URL"))
 
 
-def test_an_address_that_has_a_webhook_gets_no_second_one(daily: DailyStub) -> None:
-    daily.webhooks = [hook(state="FAILED")]
-    done = run("webhook", "create", URL, env=daily.env())
-    assert (done.exit_code, len(daily.webhooks)) == (1, 1)
+@pytest.mark.parametrize("same", [URL, URL.replace("https://hooks", "HTTPS://Hooks"), URL.replace(".com", ".com:443")])
+def test_an_address_that_has_a_webhook_gets_no_second_one_however_it_is_written(daily: DailyStub, same: str) -> None:
+    daily.webhooks = [hook("odd", url="https://[::1"), hook(state="FAILED")]
+    done = run("webhook", "create", same, env=daily.env())
+    assert (done.exit_code, len(daily.webhooks)) == (1, 2)
     assert "`presetwatch webhook reactivate hook-1`" in done.stderr
 
 
@@ -165,11 +167,25 @@ def test_a_webhook_whose_address_does_not_answer_stays_off_and_that_is_said(dail
     done = run("webhook", "reactivate", env=daily.env())
     assert (done.exit_code, daily.webhooks[0]["state"]) == (1, "FAILED")
     assert "did not return 200" in done.stderr
+    assert "`presetwatch doctor` looks at the gateway" in done.stderr
+
+
+def test_a_webhook_that_cannot_be_turned_on_keeps_no_other_off(daily: DailyStub) -> None:
+    daily.webhooks = [hook("a", "FAILED"), hook("b", "FAILED"), hook("c", "FAILED")]
+    daily.faults = [Fault(400, {"error": "no answer"}, path=f"/v1/webhooks/{each}") for each in "ac"]
+    done = run("webhook", "reactivate", env=daily.env())
+    assert (done.exit_code, [each["state"] for each in daily.webhooks]) == (1, ["FAILED", "ACTIVE", "FAILED"])
+    assert all(f"Daily refuses POST /v1/webhooks/{each} (400" in done.stderr for each in "ac")
+    assert "Webhook b is on again" in done.stderr
 
 
 def test_a_webhook_that_is_not_there_is_named(daily: DailyStub) -> None:
     assert "There is no webhook nope" in run("webhook", "reactivate", "nope", env=daily.env()).stderr
-    assert run("webhook", "delete", "nope", "--yes", env=daily.env()).exit_code == 1
+    deleted = run("webhook", "delete", "nope", "--yes", env=daily.env())
+    assert (deleted.exit_code, deleted.stderr) == (
+        1,
+        "There is no webhook nope: `presetwatch webhook list` shows those there are.\n",
+    )
 
 
 def test_deleting_asks_first(daily: DailyStub) -> None:

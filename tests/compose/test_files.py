@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from stream.local.jars import KAFKA_VERSION
-from stream.settings import Settings
+from stream.rules_file import default_rules_path
+from stream.settings import PREFIX, Settings
 
 REPOSITORY = Path(__file__).parents[2]
 COMPOSE: Mapping[str, Any] = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())
@@ -43,8 +44,59 @@ def test_every_file_that_is_mounted_is_there() -> None:
     files = [mount for mount in mounts if mount.startswith("./")]
     assert len(files) == 6
     assert all((REPOSITORY / mount).exists() for mount in files)
-    yours = "${NOTIFY_FILE"
-    assert {mount for mount in mounts if not mount.startswith("./")} == {*COMPOSE["volumes"], yours}
+    yours = {"${NOTIFY_FILE", "${PRESETWATCH_RULES"}
+    assert {mount for mount in mounts if not mount.startswith("./")} == {*COMPOSE["volumes"], *yours}
+
+
+OURS = ("worker", "gateway", "notify")
+FIXED = {
+    *(name for name in Settings.model_fields if name.startswith("kafka_")),  # the one in the network
+    "replication",  # there is one broker
+    "data_dir",  # containers keep nothing
+    *(f"{part}_{which}" for part in ("web", "gateway", "notify") for which in ("host", "port")),  # by GATEWAY_PORT ...
+    "web_advertise",
+    "web_public",
+    "web_hosts",  # whoever reaches the published port may read
+    "web_proxies",
+    "rules",  # a file that is mounted
+    "notify",
+    "daily_api_url",
+}
+"""Settings that the containers themselves decide."""
+
+
+def given_to(service: str) -> Mapping[str, str]:
+    """Return the settings that a service gets, by their names in the program."""
+    environment: Mapping[str, str] = SERVICES[service]["environment"]
+    return {name.removeprefix(PREFIX).lower(): value for name, value in environment.items()}
+
+
+def test_every_setting_can_be_made_in_an_env_file_unless_the_containers_decide_it() -> None:
+    passed = {name for service in OURS for name, value in given_to(service).items() if name not in FIXED}
+    assert passed == Settings.model_fields.keys() - FIXED
+    for service in OURS:
+        for name, value in given_to(service).items():
+            assert name in FIXED or value == f"${{{PREFIX}{name.upper()}:-}}"
+
+
+def test_whoever_makes_topics_is_told_the_same_of_them() -> None:
+    about_topics = {"kafka_bootstrap", "app_id", "partitions", "dedupe_horizon"}
+    about_topics |= {name for name in Settings.model_fields if name.endswith("_topic")}
+    told = [{name: given_to(service)[name] for name in about_topics} for service in OURS]
+    assert all(each == told[0] for each in told)
+
+
+def test_what_is_run_inside_a_worker_knows_the_gateway_the_key_and_the_secret() -> None:
+    given = given_to("worker")
+    assert given["gateway_host"] == "gateway"
+    assert {"webhook_hmac", "webhook_basic_auth", "daily_api_key"} <= given.keys()
+
+
+def test_a_rules_file_is_mounted_where_the_workers_look() -> None:
+    assert SERVICES["worker"]["volumes"] == [
+        f"${{PRESETWATCH_RULES:-./stream/rules.toml}}:{given_to('worker')['rules']}:ro"
+    ]
+    assert default_rules_path() == REPOSITORY / "stream" / "rules.toml"
 
 
 def test_prometheus_scrapes_services_that_exist_where_they_listen() -> None:

@@ -144,6 +144,32 @@ async def test_a_job_that_is_deleted_meanwhile_is_counted_as_gone(daily: DailySt
     assert (progress.appended, progress.gone) == (1, 1)
 
 
+async def test_a_job_that_daily_is_of_two_minds_about_lacks_until_it_has_made_up_its_mind(daily: DailyStub) -> None:
+    daily.jobs, topic = [job(1), job(2)], topic_with(2)
+    daily.faults = [Fault(200, job(1, "processing"), path=f"/v1/batch-processor/{job_id(1)}")]
+    progress = await reconcile(daily, topic)
+    assert (progress.lacking, progress.appended, progress.gone, topic.events) == (1, 0, 0, [])
+    assert (await reconcile(daily, topic)).appended == 1
+
+
+@pytest.mark.parametrize("said", ["[]", "null", '"gone"', "7"])
+async def test_a_job_of_which_nothing_can_be_read_is_a_failure_and_not_gone(daily: DailyStub, said: str) -> None:
+    daily.jobs, topic = [job(1), job(2)], topic_with(2)
+    daily.faults = [Fault(200, said, path=f"/v1/batch-processor/{job_id(1)}")]
+    with pytest.raises(OutOfReach, match="cannot be read"):
+        await reconcile(daily, topic)
+    assert (await reconcile(daily, topic)).appended == 1
+
+
+@pytest.mark.parametrize("window_jobs", [100, 1_000])
+async def test_a_job_that_is_listed_on_two_pages_is_appended_once(daily: DailyStub, window_jobs: int) -> None:
+    listed = [job(number) for number in range(231)]
+    daily.jobs, topic = [*listed[:150], *listed[40:60], *listed[150:]], topic_with(90, 180, 230)
+    progress = await reconcile(daily, topic, window_jobs=window_jobs)
+    assert sorted(topic.appended) == sorted(job_id(number) for number in range(230) if number not in (90, 180))
+    assert progress.appended == len(topic.events) == 228
+
+
 async def test_a_failed_job_is_appended_with_its_error_and_a_mark(daily: DailyStub) -> None:
     daily.jobs, topic = [job(1, "error", preset="soap-notes")], Topic()
     await reconcile(daily, topic, with_history=True)

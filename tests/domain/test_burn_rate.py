@@ -58,7 +58,23 @@ def test_a_rule_needs_only_its_name_and_kind() -> None:
     made = BurnRateRule.model_validate({"name": "budget"})
     assert (made.objective, made.period_ms, len(made.pairs)) == (0.99, 28 * DAY_MS, 2)
     assert made.windows == (HOUR_MS, 300_000, 6 * HOUR_MS, 1_800_000)
-    assert made.looks_back_ms == 28 * DAY_MS
+    assert (made.keep_firing_for_ms, made.looks_back_ms) == (HOUR_MS, 28 * DAY_MS)
+
+
+@pytest.mark.parametrize(
+    ("long", "kept_ms"), [("1m", 120_000), ("30m", 1_800_000), ("6h", 6 * HOUR_MS), ("3d", 6 * HOUR_MS)]
+)
+def test_it_keeps_firing_for_its_long_window_within_bounds_unless_it_says_otherwise(long: str, kept_ms: int) -> None:
+    pairs = [{"long": long, "short": "10s", "budget": 0.0001}]
+    assert rule(pairs=pairs).keep_firing_for_ms == kept_ms
+    assert rule(pairs=pairs).for_reason("timeout").keep_firing_for_ms == kept_ms
+    assert rule(pairs=pairs, keep_firing_for="0s").keep_firing_for_ms == 0
+
+
+def test_an_override_with_other_windows_keeps_firing_for_those() -> None:
+    quick = {"presets": ["s*"], "pairs": [{"long": "30m", "budget": 0.02}]}
+    assert rule(overrides=[quick]).for_preset("summarize").keep_firing_for_ms == 1_800_000
+    assert rule(overrides=[quick], keep_firing_for="2m").for_preset("summarize").keep_firing_for_ms == 120_000
 
 
 QUIET = {"1h": Sum(0, 1000), "5m": Sum(0, 100), "6h": Sum(0, 6000), "30m": Sum(0, 500)}

@@ -97,6 +97,15 @@ def test_alerts_are_counted_as_the_alerts_topic_would_get_them() -> None:
     assert max(fired.values()) > 3
 
 
+def test_burn_rate_left_alone_tells_of_an_outage_with_few_jobs_half_as_often_as_with_two_minutes() -> None:
+    alone = {"kind": "burn_rate", "objective": 0.99}
+    tried = rules(alone=alone, hasty={**alone, "keep_firing_for": "2m"})
+    tenth = Case("", lambda at: np.where((at >= 0) & (at < 480), 0.10, HEALTHY), 480, 120, 60)
+    found = strike(tenth, tried, replace(TRAFFIC_TRIED, jobs_per_minute=1), 4, seeded())
+    assert (found["alone"].delay_minutes, found["alone"].noticed) == (found["hasty"].delay_minutes, 1)
+    assert (found["alone"].episodes or 0) < (found["hasty"].episodes or 0) / 2
+
+
 def test_a_preset_that_a_rule_fires_for_before_the_incident_is_left_out() -> None:
     def fired(*at: tuple[int, int]) -> list[Episode]:
         return [Episode("it", "critical", "a", begin * MINUTE_MS, end * MINUTE_MS) for begin, end in at]

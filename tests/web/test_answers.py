@@ -6,9 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stream.domain.advice import SILENCE as SILENT
+from stream.domain.advice import advice_on
 from stream.domain.duration import parse_duration
 from stream.domain.panes import HOUR_MS
-from stream.web.answers import MOST_STEPS, Known, Sent, added, combine, judge, shown_alerts, spans, windows
+from stream.domain.readable import JOINERS
+from stream.web.answers import MOST_STEPS, Sent, added, combine, shown_alerts, spans, windows
+from stream.web.verdict import Known, judge
 
 LIMIT_MS = 45_000
 
@@ -44,8 +48,32 @@ def test_more_presets_than_anyone_reads_are_counted() -> None:
 
 
 def test_silence_is_not_called_failing() -> None:
-    assert judged(alert("*", **SILENCE))[1] == "No job comes in for the whole topic."
-    assert judged(alert("*", **SILENCE), alert("a"))[1] == "Failing now: a. No job comes in for the whole topic."
+    assert judged(alert("*", **SILENCE))[1] == "No jobs come in at all."
+    assert judged(alert("*", **SILENCE), alert("a"))[1] == "Failing now: a. No jobs come in at all."
+    assert judged(alert("b", **SILENCE), alert("c", **SILENCE))[1] == "No jobs of b and c come in."
+
+
+def test_the_sentence_says_how_bad_it_is_with_the_figures_of_the_newest_alert() -> None:
+    few: dict[str, Any] = {"errors": 14, "total": 60, "reasons": {"timeout": 8, "other": 6}}
+    older = alert("a", "critical", errors=6, total=6, reasons={}, rule="run", started_at="2026-01-05T08:00:00Z")
+    assert judged(older, alert("a", **few))[1] == "Failing now: a (14 of 60 jobs, mostly timeout)."
+    assert judged(older)[1] == "Failing now: a (6 of 6 jobs)."
+    assert judged(alert("a", **few | {"reasons": {"timeout": 14}}))[1] == "Failing now: a (14 of 60 jobs, all timeout)."
+    assert judged(alert("a", **few | {"reasons": {"timeout": 7, "other": 7}}))[1] == "Failing now: a (14 of 60 jobs)."
+    assert judged(alert("a", **few), alert("b", **few | {"errors": 1_400, "total": 6_000}))[1] == (
+        "Failing now: a (14 of 60 jobs) and b (1,400 of 6,000 jobs)."
+    )
+
+
+def test_alerts_that_fire_come_with_the_words_of_a_notification() -> None:
+    few: dict[str, Any] = {"errors": 14, "reasons": {"timeout": 8, "other": 6}, "parties": {"daily": 8, "unknown": 6}}
+    [told] = shown_alerts([alert("a", **few)])["firing"]
+    assert told["why"] == "timeout in 8 of 14 errors: something at Daily took too long"
+    assert told["do"] == advice_on("timeout").do
+    [told] = shown_alerts([alert("a", **few, annotations={"description": "Call Ann."})])["firing"]
+    assert told["do"] == "Call Ann."
+    [told] = shown_alerts([alert("*", **SILENCE)])["firing"]
+    assert (told["why"], told["do"]) == ("", SILENT.do)
 
 
 def test_a_worker_that_is_unwell_is_said_with_and_without_alerts() -> None:
@@ -75,7 +103,7 @@ def test_all_is_well_only_where_that_is_known() -> None:
 @given(st.text(max_size=10_000))
 def test_a_name_in_the_sentence_is_short_and_turns_nothing_around(name: str) -> None:
     _, sentence = judged(alert(name))
-    assert sentence.isprintable()
+    assert not set(filter(lambda each: not each.isprintable(), sentence)) - set(JOINERS)
     assert len(sentence) < 80
 
 

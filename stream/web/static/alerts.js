@@ -12,8 +12,10 @@ export function showAlerts(link) {
   const { firing, pending, resolved, counts } = known.alerts;
   const current = firing.slice(0, MOST_CARDS);
   const list = byId("firing-list");
-  const items = current.map((alert, index) => ({ alert, now: known.rates.get(alert.preset) ?? null, isOpen: index < OPEN_CARDS }));
-  reconcile(list, items, ({ alert }) => alert.id, (item) => (item.isOpen ? card(item, link) : foldedCard(item, link)));
+  const open = opened(current);
+  const items = current.map((alert) => ({ alert, isOpen: open.includes(alert) }));
+  reconcile(list, items, ({ alert }) => alert.id, (item) => (item.isOpen ? card(item.alert, link) : foldedCard(item.alert, link)));
+  showRates();
   const rest = counts.firing - current.length;
   const notes = [];
   if (rest > 0) notes.push(`${count(rest)} more are firing; the presets below are in order of urgency.`);
@@ -26,6 +28,10 @@ export function showAlerts(link) {
   });
   showResolved(resolved);
 }
+
+// What is worst of each preset: the rules that agree with it say little that is new.
+const opened = (alerts) =>
+  alerts.filter((alert, index) => alerts.findIndex(({ preset }) => preset === alert.preset) === index).slice(0, OPEN_CARDS);
 
 function showResolved(resolved) {
   reconcile(byId("recent-list"), resolved.length ? resolved.slice(0, mostResolved) : [{ id: "none" }], (alert) => alert.id,
@@ -47,42 +53,56 @@ function pendingLine(alert) {
 // The rule and, where it has an alert for each reason, the reason.
 const ruleOf = (alert) => [alert.rule, ...Object.values(alert.group ?? {})].join("/");
 
-const subject = (alert) => (alert.preset === "*" ? "The whole topic" : named(alert.preset));
+const isWhole = ({ preset }) => preset === "*";
+const nameOf = (alert) => (isWhole(alert) ? "the whole topic" : readable(alert.preset));
+const subject = (alert) => (isWhole(alert) ? "The whole topic" : named(alert.preset));
 
-function card({ alert, now: rate }, link) {
-  return el("article", { class: `card ${alert.severity}`, "aria-label": `${alert.severity}: ${ruleOf(alert)}` },
+// In place, as a card that is made anew every few seconds takes the selection with it.
+function showRates() {
+  for (const { dataset, parentElement } of document.querySelectorAll("[data-rate-of]")) {
+    const rate = known.rates.get(dataset.rateOf);
+    setText(parentElement.querySelector("dt"), `Now, ${known.window}`);
+    setText(parentElement.querySelector("dd"), rate?.total ? `${percent(rate.error_rate)}, ${jobs(rate.errors, rate.total)}` : "no jobs");
+  }
+}
+
+function card(alert, link) {
+  return el("article", { class: `card ${alert.severity}`, "aria-label": `${alert.severity}: ${nameOf(alert)}, ${ruleOf(alert)}` },
     el("div", { class: "card-head" },
       icon(alert.severity, STATE_WORDS[alert.severity] ?? alert.severity),
       el("h3", {}, alert.preset === "*" ? subject(alert) : link(alert.preset)),
       el("span", { class: "rule" }, ruleOf(alert))),
-    evidence(alert, rate));
+    evidence(alert));
 }
 
-function foldedCard({ alert, now: rate }, link) {
+function foldedCard(alert, link) {
   return el("details", { class: `card ${alert.severity}` },
     el("summary", {}, icon(alert.severity, STATE_WORDS[alert.severity] ?? alert.severity), " ", subject(alert), " ",
       el("span", { class: "rule" }, ruleOf(alert))),
     alert.preset === "*" ? null : el("p", {}, "Show ", link(alert.preset)),
-    evidence(alert, rate));
+    evidence(alert));
 }
 
-function evidence(alert, rate) {
+function evidence(alert) {
   const summary = alert.annotations?.summary;
   return [
     summary ? el("p", { class: "summary" }, el("bdi", {}, readable(summary))) : null,
     el("p", { class: "since" }, "Since ", time(alert.started_at), el("span", { class: "age", "data-since": alert.started_at })),
+    advice("Why", alert.why),
+    advice("Do", alert.do),
+    runbook(alert),
     el("dl", { class: "facts" },
       fact("When it fired", alert.total ? `${percent(alert.error_rate)}, ${jobs(alert.errors, alert.total)}` : "no jobs"),
       fact("95 % between", between(alert.error_rate_low, alert.error_rate_high)),
       fact("Threshold", threshold(alert)),
-      alert.preset === "*" ? null
-        : fact(`Now, ${known.window}`, rate?.total ? `${percent(rate.error_rate)}, ${jobs(rate.errors, rate.total)}` : "no jobs"),
+      alert.preset === "*" ? null : el("div", {}, el("dt"), el("dd", { "data-rate-of": alert.preset })),
       fact("Reasons", grouped(alert.reasons)),
       fact("Whose side", grouped(alert.parties))),
     samples(alert),
-    runbook(alert),
   ];
 }
+
+const advice = (title, text) => (text ? el("p", { class: "advice" }, el("strong", {}, `${title}: `), el("bdi", {}, readable(text, 400))) : null);
 
 const fact = (name, value) => (value && value.length !== 0 ? el("div", {}, el("dt", {}, name), el("dd", {}, value)) : null);
 
@@ -110,8 +130,8 @@ function runbook(alert) {
 function ended(alert) {
   const lasted = (Date.parse(alert.at) - Date.parse(alert.started_at)) / 1000;
   return el("details", { class: "ended" },
-    el("summary", {}, el("span", { class: "when" }, time(alert.at)), " ", icon("ok", "Resolved"), " ", subject(alert),
-      el("span", { class: "rule" }, ruleOf(alert)), el("span", { class: "lasted" }, `after ${duration(lasted)}`)),
+    el("summary", {}, el("span", { class: "when" }, time(alert.at)), " ", icon("ok", "Resolved"), " ", subject(alert), " ",
+      el("span", { class: "rule" }, ruleOf(alert)), " ", el("span", { class: "lasted" }, `after ${duration(lasted)}`)),
     el("dl", { class: "facts" },
       fact("Severity", alert.severity),
       fact("Fired", time(alert.started_at)),

@@ -1,6 +1,6 @@
 // One preset's rate over time with its band and thresholds, its volume below, and the same as a table.
 import { byId, coded, el, named, readable, setText } from "./dom.js";
-import { between, count, jobs, percent, time, timeText } from "./format.js";
+import { between, clockTick, count, dayTick, isUtc, jobs, percent, time, timeText } from "./format.js";
 import { known, largest } from "./model.js";
 
 const AGAIN_MS = 2_000;
@@ -18,12 +18,19 @@ new ResizeObserver(() => plots.forEach(fit)).observe(byId("chart"));
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
 export function showDetail(preset, window, span, isNew) {
-  byId("detail-title").replaceChildren("Error rate of ", preset === "*" ? "all presets" : named(preset));
+  showTitle(preset);
   showNow(preset);
   clearTimeout(timer);
   const due = askedAt + AGAIN_MS - Date.now();
   if (isNew || due <= 0) fetchSeries(preset, window, span, isNew);
   else timer = setTimeout(() => fetchSeries(preset, window, span, false), due);
+}
+
+function showTitle(preset) {
+  const title = byId("detail-title");
+  if (title.dataset.of === preset) return; // it is spoken whenever it is written
+  title.dataset.of = preset;
+  title.replaceChildren("Error rate of ", preset === "*" ? "all presets" : named(preset));
 }
 
 function showNow(preset) {
@@ -92,7 +99,7 @@ function redraw() {
 function draw() {
   const { points, steps, thresholds, preset, window, step } = data;
   if (!points.some((point) => point.total)) return note("No jobs in this span."), undefined;
-  const lines = [...new Map(thresholds.map((each) => [each.error_rate, each])).values()];
+  const lines = limits(thresholds);
   const x = points.map((point) => Date.parse(point.window_end) / 1000);
   const top = [x, ...["error_rate", "error_rate_low", "error_rate_high"].map((name) => points.map((point) => point[name])),
     ...lines.map((each) => x.map(() => each.error_rate))];
@@ -112,12 +119,16 @@ function draw() {
   describe();
 }
 
+// One line for each rate, as severe as the worst rule that has it.
+function limits(thresholds) {
+  const worstLast = thresholds.slice().sort((a, b) => (a.severity === "critical") - (b.severity === "critical"));
+  return [...new Map(worstLast.map((each) => [each.error_rate, each])).values()].sort((a, b) => a.error_rate - b.error_rate);
+}
+
 // Canvas text does not grow with the page's by itself.
 const scaled = (pixels) => Math.round((pixels * parseFloat(getComputedStyle(document.documentElement).fontSize)) / 16);
 const width = () => Math.max(240, byId("chart").clientWidth);
 const fit = (plot, index) => plot.setSize({ width: width(), height: plot.height });
-const clockTick = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-const dayTick = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 
 function axes(format, size, space = 40) {
   const common = { stroke: colour("muted"), grid: { stroke: colour("line"), width: 1 }, ticks: { stroke: colour("line") }, font: `${scaled(12)}px system-ui, sans-serif` };
@@ -126,6 +137,8 @@ function axes(format, size, space = 40) {
   return [{ ...common, values: ticks, space: scaled(70), size: scaled(32) }, { ...common, values: (_, values) => values.map(format), size, space }];
 }
 
+// Ticks stand at full hours and days of the zone that is shown.
+const tzDate = (seconds) => (isUtc ? uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC") : new Date(seconds * 1000));
 const cursor = { sync: { key: "time" }, drag: { x: false, y: false }, y: false, points: { size: 7 } };
 
 function rateOptions(lines) {
@@ -133,7 +146,7 @@ function rateOptions(lines) {
   const edge = { stroke: "transparent", width: 0, points: { show: false } };
   const highest = Math.max(0.05, ...lines.map((each) => each.error_rate * 1.25));
   return {
-    width: width(), height: scaled(width() > 1100 ? 300 : 240), legend: { show: false }, cursor,
+    width: width(), height: scaled(width() > 1100 ? 300 : 240), legend: { show: false }, cursor, tzDate,
     scales: { y: { range: () => [0, ceiling(highest)] } },
     axes: axes((value) => percent(value), scaled(58)),
     series: [{}, { stroke: colour("accent"), width: 2.5, points: { size: 6, show: () => data.points.filter((point) => point.total).length < 20 } }, edge, edge, ...lines.map(limit)],
@@ -151,7 +164,7 @@ function ceiling(highest) {
 function volumeOptions() {
   const bars = (fill) => ({ stroke: fill, fill, width: 0, paths: uPlot.paths.bars({ size: [0.8, 40] }), points: { show: false } });
   return {
-    width: width(), height: scaled(110), legend: { show: false }, cursor,
+    width: width(), height: scaled(110), legend: { show: false }, cursor, tzDate,
     scales: { y: { range: (_, __, max) => [0, Math.max(4, max ?? 0)] } },
     axes: axes((value) => (Number.isInteger(value) ? count(value) : ""), scaled(58), 20),
     series: [{}, bars(colour("bar")), bars(colour("critical"))],

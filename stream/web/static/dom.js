@@ -14,12 +14,12 @@ export function el(tag, props = {}, ...children) {
   return made;
 }
 
-export function icon(name, label) {
+export function icon(name, label, shape = name) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
   svg.setAttribute("class", `icon ${name}`);
   svg.setAttribute("aria-hidden", "true");
-  use.setAttribute("href", `#${name}`);
+  use.setAttribute("href", `#${shape}`);
   svg.append(use);
   return label ? el("span", { class: `state ${name}` }, svg, label) : svg;
 }
@@ -32,9 +32,9 @@ const LONGEST_NAME = 160;
 const UNSEEN = /[\p{Cc}\p{Zl}\p{Zp}]|(?![\u200c\u200d])\p{Cf}/gu; // but joiners, which belong to scripts and emoji
 
 // A name as it can be read: what would not show, or would turn what follows around, is spelled out.
-export function readable(name) {
+export function readable(name, longest = LONGEST_NAME) {
   const spelled = name.replace(UNSEEN, (mark) => `⟨U+${mark.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`);
-  return spelled.length > LONGEST_NAME ? `${spelled.slice(0, LONGEST_NAME)}…` : spelled || "⟨no name⟩";
+  return spelled.length > longest ? `${spelled.slice(0, longest)}…` : spelled || "⟨no name⟩";
 }
 
 // A name that somebody else chose, kept apart from the direction of the text around it.
@@ -57,20 +57,30 @@ export function reconcile(parent, items, keyOf, make) {
     if (before) keepState(before, made);
     return made;
   });
-  const focused = document.activeElement;
-  const hadFocus = parent.contains(focused) ? focused.closest("[data-key]")?.dataset.key : null;
+  const focus = focusIn(parent);
   wanted.forEach((child, index) => {
     if (parent.children[index] !== child) parent.insertBefore(child, parent.children[index] ?? null);
   });
   while (parent.children.length > wanted.length) parent.lastElementChild.remove();
-  if (hadFocus && !parent.contains(document.activeElement)) {
-    const again = wanted.find((child) => child.dataset.key === hadFocus);
-    again?.querySelector("a, button, summary")?.focus({ preventScroll: true });
+  if (focus && !parent.contains(document.activeElement)) {
+    const again = wanted.find((child) => child.dataset.key === focus.key);
+    const places = again ? stops(again) : [];
+    (places[focus.place] ?? places[0])?.focus({ preventScroll: true });
   }
 }
 
+const stops = (element) => [...element.querySelectorAll("a, button, summary")];
+
+function focusIn(parent) {
+  const child = parent.contains(document.activeElement) ? document.activeElement.closest("[data-key]") : null;
+  return child && { key: child.dataset.key, place: stops(child).indexOf(document.activeElement) };
+}
+
+const opens = (element) => [...(element.matches("details") ? [element] : []), ...element.querySelectorAll("details")];
+
 function keepState(before, made) {
-  const opened = before.matches("details") ? before : before.querySelector("details");
-  const now = made.matches("details") ? made : made.querySelector("details");
-  if (opened?.open && now) now.open = true;
+  const now = opens(made);
+  opens(before).forEach((each, index) => {
+    if (now[index]) now[index].open = each.open;
+  });
 }

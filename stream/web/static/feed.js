@@ -7,8 +7,8 @@ const LONGEST_WAIT_MS = 5_000;
 const HIDDEN_MS = 60_000; // browsers share six connections to a host among all tabs
 
 export class Feed {
-  constructor({ url, onOverview, onProblem, onLink }) {
-    Object.assign(this, { url, onOverview, onProblem, onLink });
+  constructor({ url, onOverview, onProblem, onRefused, onLink }) {
+    Object.assign(this, { url, onOverview, onProblem, onRefused, onLink });
     this.heardAt = 0;
     this.failures = 0;
     this.isLive = null;
@@ -47,7 +47,19 @@ export class Feed {
     this.failures += 1;
     this.retry = setTimeout(() => this.open(), wait);
     this.say(Date.now() - this.heardAt < SILENT_MS);
-    askWhetherAllowed();
+    this.askWhy();
+  }
+
+  // An event source does not say why it failed: for want of a login, which the page asks for, or by a wrong address.
+  async askWhy() {
+    const url = this.url();
+    try {
+      const { status } = await fetch(url.replace("/api/stream", "/api/overview"));
+      if (status === 401) location.reload();
+      else if (status === 400 && url === this.url()) this.onRefused();
+    } catch {
+      // Nobody answers: that is what is being shown already.
+    }
   }
 
   look() {
@@ -65,14 +77,5 @@ export class Feed {
     if (isLive === this.isLive && isLive) return;
     this.isLive = isLive;
     this.onLink(isLive, this.heardAt);
-  }
-}
-
-// An event source does not say why it failed; if it is for want of a login, the page asks for one.
-async function askWhetherAllowed() {
-  try {
-    if ((await fetch("/api/about")).status === 401) location.reload();
-  } catch {
-    // Nobody answers: that is what is being shown already.
   }
 }

@@ -1,15 +1,25 @@
-// Numbers and times as people read them: numbers in English like the page, times in the viewer's zone.
+// Numbers and times as people read them: numbers in English like the page, times in the viewer's zone, or in UTC where
+// the address asks for it, as notifications have them.
 import { el } from "./dom.js";
 
-const percents = new Intl.NumberFormat("en", { style: "percent", maximumFractionDigits: 1 });
+export const UTC = "UTC";
+export const isUtc = new URLSearchParams(location.search).get("zone") === UTC;
+const timeZone = isUtc ? UTC : undefined;
+
 const counts = new Intl.NumberFormat("en");
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const clock = new Intl.DateTimeFormat(undefined, { timeZone, hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const dated = new Intl.DateTimeFormat(undefined, {
-  day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit",
+  timeZone, day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit",
 });
 
-export const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-export const percent = (share) => (share === null || share === undefined ? "no jobs" : percents.format(share).replace("%", " %"));
+export const ownZone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+export const clockTick = new Intl.DateTimeFormat(undefined, { timeZone, hour: "2-digit", minute: "2-digit" });
+export const dayTick = new Intl.DateTimeFormat(undefined, { timeZone, day: "numeric", month: "short" });
+const day = new Intl.DateTimeFormat("en", { timeZone, dateStyle: "short" });
+export const percent = (share) => (share === null || share === undefined ? "no jobs" : `${tenths(share * 100)} %`);
+
+// Just as Python rounds, and so notifications and the terminal: 6.25 is 6.2, where toFixed would make it 6.3.
+const tenths = (value) => (value % 1 === 0.25 ? value - 0.05 : value).toFixed(1).replace(".0", "");
 export const count = (number) => counts.format(number);
 export const between = (low, high) =>
   low === null || low === undefined ? "" : `${percent(low).replace(" %", "")}–${percent(high)}`;
@@ -35,7 +45,7 @@ export function duration(seconds) {
 
 export function timeText(ms) {
   const date = new Date(ms);
-  return date.toDateString() === new Date().toDateString() ? clock.format(date) : dated.format(date);
+  return day.format(date) === day.format(new Date()) ? clock.format(date) : dated.format(date);
 }
 
 export const utc = (ms) => `${new Date(ms).toISOString().replace("T", " ").replace(/\.\d+Z$/, "")} UTC`;

@@ -19,13 +19,14 @@ const WORTH_A_LOOK = new Set(["rejected", "lost"]);
 export function showIngest() {
   const { ingest } = known;
   const rows = LINES.map(([name, title, says]) => row(name, title, says, ingest[name], ingest.recent[name]));
-  byId("ingest-body").replaceChildren(
+  if (byId("ingest-rows")) byId("ingest-rows").replaceChildren(...rows); // what can be scrolled keeps its place and focus
+  else byId("ingest-body").replaceChildren(
     el("p", { class: "silence", id: "silence" }),
     el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Records by what became of them" },
       el("table", {},
         el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Records"), el("th", { scope: "col", class: "number" }, "Last 5 min"),
           el("th", { scope: "col", class: "number" }, "Since start"))),
-        el("tbody", {}, rows))));
+        el("tbody", { id: "ingest-rows" }, rows))));
   showSilence();
 }
 

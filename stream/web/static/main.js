@@ -5,13 +5,12 @@ import { showAges, showAlerts, showAllResolved } from "./alerts.js";
 import { showDetail } from "./chart.js";
 import { byId, el, named } from "./dom.js";
 import { Feed } from "./feed.js";
-import { zone } from "./format.js";
 import { showIngest, showSilence } from "./ingest.js";
 import { address, known, readChoice, shown, take } from "./model.js";
 import { showFewer, showMore, showPresets } from "./presets.js";
-import { showFreshness, showVerdict, showZone } from "./verdict.js";
+import { showFreshness, showSince, showVerdict, showZone } from "./verdict.js";
 
-const link = { isLive: false, heardAt: 0, hasFailed: false };
+const link = { isLive: false, heardAt: 0, hasFailed: false, isBroken: false };
 let choice = readChoice();
 let about = null;
 let drawn = "";
@@ -46,6 +45,7 @@ function showChoices() {
   fill(byId("span"), about.spans.map(({ span }) => span), chosenSpan().span);
   byId("back").hidden = choice.preset === null;
   byId("all").setAttribute("href", address({ ...choice, preset: "*" }));
+  showZone(choice);
 }
 
 function fill(select, values, chosen) {
@@ -55,6 +55,7 @@ function fill(select, values, chosen) {
 
 function show() {
   showVerdict(link);
+  showSince(link);
   showFreshness(link);
   if (!known.alerts || !about) return;
   const preset = shown(choice);
@@ -81,12 +82,22 @@ const feed = new Feed({
     link.isLive = true;
     showVerdict(link);
   },
+  onRefused: () => refuse(),
   onLink: (isLive, heardAt) => {
     const wasFailing = link.hasFailed;
     Object.assign(link, { isLive, heardAt, hasFailed: !isLive });
     if (!isLive || wasFailing) showVerdict(link);
   },
 });
+
+// No worker takes the window that the address names.
+function refuse() {
+  if (choice.window === null) return;
+  choice = { ...choice, window: null };
+  history.replaceState(null, "", address(choice));
+  showChoices();
+  feed.open();
+}
 
 async function ask() {
   const response = await fetch("/api/about");
@@ -118,6 +129,14 @@ async function begin() {
   feed.open();
 }
 
+// A page that has stopped showing what it hears must not go on saying that all is well.
+function breakDown() {
+  link.isBroken = true;
+  showVerdict(link);
+}
+
+window.addEventListener("error", ({ filename }) => filename?.startsWith(location.origin) && breakDown());
+window.addEventListener("unhandledrejection", breakDown);
 byId("window").addEventListener("change", (event) => choose({ window: event.target.value }));
 byId("span").addEventListener("change", (event) => choose({ span: event.target.value }));
 byId("choices").addEventListener("submit", (event) => event.preventDefault());
@@ -133,6 +152,6 @@ window.addEventListener("popstate", () => {
   if (chosenWindow() !== before) feed.open();
   show();
 });
-setInterval(() => (showFreshness(link), showAges(), showSilence()), 1_000);
-showZone(zone);
+setInterval(() => (showSince(link), showFreshness(link), link.isLive && showAges(), showSilence()), 1_000);
+showZone(choice);
 begin();

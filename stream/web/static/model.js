@@ -14,14 +14,16 @@ export function take(message) {
 
 export const now = () => Date.now() + known.offset;
 
+const NAMES = ["preset", "window", "span", "zone"];
+
 export function readChoice() {
   const query = new URLSearchParams(location.search);
-  return { preset: query.get("preset"), window: query.get("window"), span: query.get("span") };
+  return Object.fromEntries(NAMES.map((name) => [name, query.get(name)]));
 }
 
 export function address(choice) {
   const query = new URLSearchParams();
-  for (const name of ["preset", "window", "span"]) if (choice[name] !== null) query.set(name, choice[name]);
+  for (const name of NAMES) if (choice[name] !== null) query.set(name, choice[name]);
   return query.size ? `?${query}` : location.pathname;
 }
 

@@ -1,6 +1,6 @@
 // The list of presets, the worst first.
 import { byId, coded, el, icon, reconcile, setText } from "./dom.js";
-import { between, count, jobs, percent } from "./format.js";
+import { between, count, percent } from "./format.js";
 import { known, largest, ranked, STATE_WORDS } from "./model.js";
 
 const PAGE = 50;
@@ -16,6 +16,7 @@ export function showPresets(link, selected) {
   reconcile(byId("preset-rows"), items, ({ rate }) => `p${rate.preset}`, (item) => line(item, link));
   setText(byId("presets-count"), summary(rows.length, visible.length, filter));
   byId("presets").dataset.many = known.rates.size > 8;
+  byId("presets").dataset.none = !visible.length;
   const button = byId("more");
   button.hidden = rows.length <= visible.length;
   setText(button, `Show all ${count(rows.length)}`);
@@ -30,12 +31,12 @@ function summary(found, visible, filter) {
 
 function line({ rate, state, scale, isSelected }, link) {
   const reason = largest(rate.reasons)[0];
-  return el("div", { class: `row ${state}`, "data-selected": isSelected },
-    icon(state, STATE_WORDS[state]),
+  return el("div", { class: `row ${state}`, role: "listitem", "data-selected": isSelected },
+    icon(state, STATE_WORDS[state], state === "unknown" ? "none" : state),
     el("div", { class: "who" }, link(rate.preset, isSelected)),
     el("div", { class: "rate" }, percent(rate.error_rate)),
     bar(rate, scale),
-    el("div", { class: "of" }, jobs(rate.errors, rate.total)),
+    el("div", { class: "of" }, `${count(rate.errors)} of ${count(rate.total)}`, el("span", { class: "unseen" }, " jobs failed")),
     el("div", { class: "why" }, reason ? [...coded(reason[0]), ` ${count(reason[1])}`] : ""));
 }
 

@@ -3,6 +3,7 @@
 Law: every built-in reason has both; any other is spoken of by the party that it points at.
 """
 
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 
@@ -79,6 +80,28 @@ SILENCE = Advice(
     "See whether Daily's webhook is still ACTIVE: after three failed deliveries Daily sets it to FAILED and sends "
     "nothing more. Re-activate it; then see whether jobs are submitted at all.",
 )
+
+
+class Said(NamedTuple):
+    """Why something fires and what to do, each empty where there is nothing to say."""
+
+    why: str
+    do: str
+
+
+def say(reasons: Mapping[str, int], parties: Iterable[str], *, is_silence: bool = False) -> Said:
+    """Return the words on what fires, by its commonest reason."""
+    if not reasons:
+        return Said("", SILENCE.do if is_silence else "")
+    reason, count = commonest(reasons)
+    sides = set(parties)
+    advice = advice_on(reason, sides.pop() if len(sides) == 1 else "unknown")
+    return Said(f"{reason} in {count:,} of {sum(reasons.values()):,} errors: {advice.means}", advice.do)
+
+
+def commonest(reasons: Mapping[str, int]) -> tuple[str, int]:
+    """Return the reason that most errors have, and how many do."""
+    return min(reasons.items(), key=lambda each: (-each[1], each[0]))
 
 
 def advice_on(reason: str, party: str = "unknown") -> Advice:

@@ -1,0 +1,174 @@
+"""Usual events that are alike, read many at once.
+
+Most events of a job repeat what others say but for ids, links and times of the same lengths. One of them, read in full,
+is the mould of all that have its bytes everywhere else.
+
+Law: whatever fits a mould is as usual as what the mould was made of, and says the same but for its job, its preset and
+its time. Strings that nobody reads may say anything that keeps them strings: no quote, no backslash, no control.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.domain.job_names import UUID_CHARS, Characters
+
+FEW = 200
+"""So many events of one length are worth a mould, which takes as long to make as some 50 are read in."""
+
+BLOCK = 256
+"""Events that are held against a mould at once: with what is made of them they fit a core's own cache."""
+
+MAX_BYTES = 2_000
+
+Said = tuple[str | None, str | None, str | bool | None]
+"""What jobs are told apart by: preset, source type and error as Daily has them. A finished job's error is False."""
+
+_STRING = re.compile(rb'"([^"]*)"(\s*:)?')
+_READ = frozenset((b"version", b"type", b"preset", b"sourceType", b"error"))
+"""Names whose strings are read wherever they may stand, the job's id aside."""
+
+_SENT = re.compile(rb'"event_ts"\s*:\s*([1-9][0-9]{0,9})(?:\.([0-9]{1,8}))?\s*[,}]')
+_QUOTE, _BACKSLASH, _ZERO, _SPACE, _TILDE = b'"\\0 ~'
+_NINE = 9
+_EXACT_BELOW = 2**53
+"""A float holds every whole number below this, and dividing two such numbers rounds as reading a decimal does
+(Clinger, How to Read Floating Point Numbers Accurately, 1990)."""
+
+Bytes = NDArray[np.uint8]
+Rows = NDArray[np.intp]
+
+
+class Alike(NamedTuple):
+    """Events that fit a mould, in columns."""
+
+    rows: Rows
+    job_ids: Characters
+    presets: list[bytes] | None
+    """None where all have the mould's."""
+    sent: NDArray[np.float64]
+
+
+class _Digits(NamedTuple):
+    """Where the time stands, and what its digits are worth."""
+
+    text: slice
+    at: NDArray[np.intp]
+    """Within the text."""
+    worth: NDArray[np.int64]
+    scale: float
+
+    def read(self, digits: Bytes, texts: Bytes) -> NDArray[np.float64]:
+        """Return the numbers that these digits make, and these texts."""
+        whole = digits.astype(np.int64) @ self.worth
+        numbers: NDArray[np.float64] = whole / self.scale
+        long = np.flatnonzero(whole >= _EXACT_BELOW)
+        text, size = texts[long].tobytes(), texts.shape[1]
+        numbers[long] = [float(text[at : at + size]) for at in range(0, len(text), size)]
+        return numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Mould:
+    """An event, and where others may differ from it."""
+
+    event: Bytes
+    same: Bytes
+    """All bits where a byte must be the event's, else none."""
+    quotes: int
+    job_id: slice
+    preset: slice
+    """Empty where it must be the event's."""
+    sent: _Digits
+
+    def fitting(self, values: Sequence[bytes], rows: Rows) -> Alike:
+        """Return which of some events of its length fit, or just a few if it is not worth looking at all of them."""
+        found: list[_Fitting] = []
+        for first in range(0, len(rows), BLOCK):
+            block = rows[first : first + BLOCK]
+            found.append(self._fitting(block, b"".join([values[row] for row in block.tolist()])))
+            if not first and 2 * len(found[0].rows) < len(block):
+                break
+        return self._read(_Fitting(*map(np.concatenate, zip(*found, strict=True))))
+
+    def _fitting(self, rows: Rows, text: bytes) -> "_Fitting":
+        events = np.frombuffer(text, np.uint8).reshape(-1, len(self.event))
+        other = np.bitwise_xor(events, self.event)
+        np.bitwise_and(other, self.same, out=other)
+        if other.max() or not self._are_plain(events):
+            fits = (other.max(axis=1) == 0) & self._is_plain(events)
+            rows, events = rows[fits], events[fits]
+        return _Fitting(rows, events[:, self.job_id], events[:, self.preset], events[:, self.sent.text])
+
+    def _are_plain(self, events: Bytes) -> bool:
+        """Tell whether all strings end where the mould's do and hold nothing odd, if all of its quotes are there."""
+        has_only_these = np.count_nonzero(events == _QUOTE) == self.quotes * len(events)
+        return bool(
+            has_only_these and events.min() >= _SPACE and events.max() <= _TILDE and (events != _BACKSLASH).all()
+        )
+
+    def _is_plain(self, events: Bytes) -> NDArray[np.bool_]:
+        """Tell the same of each of some events."""
+        is_odd = (events < _SPACE) | (events > _TILDE) | (events == _BACKSLASH)
+        found: NDArray[np.bool_] = ~is_odd.any(axis=1) & (np.count_nonzero(events == _QUOTE, axis=1) == self.quotes)
+        return found
+
+    def _read(self, found: "_Fitting") -> Alike:
+        digits = found.times[:, self.sent.at] - np.uint8(_ZERO)
+        # An id of spaces only is none, and a number does not begin with a zero.
+        is_sound = (digits <= _NINE).all(axis=1) & (digits[:, 0] > 0) & (found.job_ids[:, 0] != _SPACE)
+        if not is_sound.all():
+            return self._read(_Fitting(*(column[is_sound] for column in found)))
+        is_one = (found.presets == self.event[self.preset]).all()
+        presets = None if is_one else found.presets.view(f"S{found.presets.shape[1]}").ravel().tolist()
+        return Alike(found.rows, found.job_ids, presets, self.sent.read(digits, found.times))
+
+
+class _Fitting(NamedTuple):
+    """Events that have a mould's bytes, by what may be different in each."""
+
+    rows: Rows
+    job_ids: Characters
+    presets: Bytes
+    times: Bytes
+
+
+def mould_of(value: bytes, job_id: str, preset: str | None) -> Mould | None:
+    """Return the mould that a usual event of this job and preset makes, or None if it cannot be one."""
+    sent, job = _SENT.search(value), _only(value, job_id)
+    if sent is None or job is None or len(job_id) != UUID_CHARS or b"\\" in value or value.count(b'"event_ts"') > 1:
+        return None
+    preset_at = _only(value, preset or "") or (0, 0)
+    event, same = np.frombuffer(value, np.uint8), np.full(len(value), 0xFF, np.uint8)
+    for free in (*_unread(value), job, preset_at, sent.span(1), sent.span(2)):
+        same[slice(*free)] = 0
+    return Mould(event, same, value.count(b'"'), slice(*job), slice(*preset_at), _digits(sent))
+
+
+def _only(value: bytes, text: str) -> tuple[int, int] | None:
+    """Return where a string stands if it does so once."""
+    quoted = b'"%s"' % text.encode()
+    at = value.find(quoted)
+    return (at + 1, at + len(quoted) - 1) if at >= 0 and value.find(quoted, at + 1) < 0 else None
+
+
+def _unread(value: bytes) -> Iterator[tuple[int, int]]:
+    """Yield where strings stand that nobody reads."""
+    name = b""
+    for string in _STRING.finditer(value):
+        if string[2]:
+            name = string[1]
+        elif name not in _READ:
+            yield string.span(1)
+
+
+def _digits(sent: re.Match[bytes]) -> _Digits:
+    whole, fraction = sent[1], sent[2] or b""
+    first, last = sent.start(1), sent.end(2) if fraction else sent.end(1)
+    count = len(whole) + len(fraction)
+    at = np.delete(np.arange(last - first), [len(whole)] if fraction else [])
+    return _Digits(slice(first, last), at, 10 ** np.arange(count - 1, -1, -1, dtype=np.int64), 10.0 ** len(fraction))
