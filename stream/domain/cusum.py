@@ -12,7 +12,7 @@ Stoumbos (1999), "A CUSUM chart for monitoring a proportion when inspecting cont
 Who looks only after so many jobs, as at the end of a pane, errs more seldom, and may take a lower threshold. Either way
 the run lengths are those of the Markov chain of the sum when it is looked at (D. Brook and D. A. Evans (1972), "An
 approach to the probability distribution of CUSUM run length", Biometrika 59(3)), whose levels are passed one by one
-without a subtraction (W. K. Grassmann, M. I. Taksar and D. P. Heyman (1985), Operations Research 33(5)).
+so that no subtraction loses digits (W. K. Grassmann, M. I. Taksar and D. P. Heyman (1985), Oper. Research 33(5)).
 """
 
 from bisect import bisect_left
@@ -90,8 +90,8 @@ class RunLengths:
     overshoot: Weights = field(init=False)
     below: deque[_State] = field(init=False)
     """As many levels as jobs can move the sum down."""
-    grouped: dict[int, "RunLengths"] = field(default_factory=dict)
-    """The same for jobs in groups, by their size."""
+    grouped: dict[tuple[int, int], int] = field(default_factory=dict)
+    """Thresholds of jobs in groups, by the mean number of jobs between mistakes and the group's size."""
 
     def __post_init__(self) -> None:
         self.rises, self.falls = _moves(self.scores, self.baseline, self.size)
@@ -114,13 +114,10 @@ class RunLengths:
         alone, size = self.threshold(jobs), min(LARGEST_GROUP, _rounded_down(at_once))
         if size <= 1 or alone > MOST_LEVELS:
             return alone
-        return max(alone // 2, min(alone, self.in_groups(size).threshold(jobs)))
-
-    def in_groups(self, size: int) -> "RunLengths":
-        """Return the same for a sum that is looked at after so many jobs."""
-        if size not in self.grouped:
-            self.grouped[size] = RunLengths(self.baseline, self.scores, size)
-        return self.grouped[size]
+        if (jobs, size) not in self.grouped:
+            grouped = RunLengths(self.baseline, self.scores, size).threshold(jobs)
+            self.grouped[jobs, size] = max(alone // 2, min(alone, grouped))
+        return self.grouped[jobs, size]
 
     def _climb(self) -> None:
         state = self._next()

@@ -105,7 +105,7 @@ def test_a_change_is_noticed_hardly_later_than_lordens_bound_allows(baseline: fl
 @pytest.mark.parametrize(("baseline", "changed"), PAIRS)
 def test_run_lengths_of_groups_solve_the_equations_of_their_chain(baseline: float, changed: float, size: int) -> None:
     lengths = new(baseline, changed)
-    groups = lengths.in_groups(size)
+    groups = RunLengths(baseline, lengths.scores, size)
     steps, threshold = lengths.scores, groups.threshold(10_000)
     chances = {
         errors: comb(size, errors) * baseline**errors * (1 - baseline) ** (size - errors) for errors in range(size + 1)
