@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.alerting.traffic import HEALTHY, Jobs, Marks, Table, Traffic
-from stream.domain.cusum import RunLengths, scores
+from stream.domain.bank import bank_of, limits
 
 Column = NDArray[np.float64]
 
@@ -79,19 +79,21 @@ class Shift:
     """presetwatch's `shift`, by its own scores and thresholds: nothing is tuned here."""
 
     def __init__(self, traffic: Traffic, detect: float, between_minutes: float) -> None:
-        self.lengths = RunLengths(HEALTHY, scores(HEALTHY, detect))
+        self.bank = bank_of(HEALTHY, detect)
         self.between_jobs = round(between_minutes * traffic.jobs_per_minute)
 
     def alarms(self, jobs: Jobs) -> Marks:
-        """Return where the sum reaches its threshold; it begins anew after that."""
-        steps = self.lengths.scores.error * jobs.errors - self.lengths.scores.success * (jobs.total - jobs.errors)
-        sums, reached = np.zeros(len(steps)), np.zeros(steps.shape, np.bool_)
-        for pane, (step, total) in enumerate(zip(steps.T, jobs.total.T, strict=True)):
-            sums = np.maximum(0, sums + step)
-            reached[:, pane] = (total > 0) & (sums >= self._levels(total))
-            sums[reached[:, pane]] = 0
+        """Return where a sum reaches its threshold; all begin anew after that."""
+        adds, takes = (np.array(steps, float)[:, None] for steps in list(zip(*self.bank.steps, strict=True))[:2])
+        sums, reached = np.zeros((len(adds), len(jobs.total))), np.zeros(jobs.total.shape, np.bool_)
+        for pane, (errors, total) in enumerate(zip(jobs.errors.T, jobs.total.T, strict=True)):
+            sums = np.maximum(0, sums + adds * errors - takes * (total - errors))
+            reached[:, pane] = (total > 0) & (sums >= self._levels(total)).any(axis=0)
+            sums[:, reached[:, pane]] = 0
         return reached
 
-    def _levels(self, total: Column) -> Column:
-        of = {jobs: self.lengths.threshold_of_group(self.between_jobs, int(jobs)) for jobs in np.unique(total)}
-        return np.array([of[jobs] for jobs in total])
+    def _levels(self, total: Column) -> Table:
+        """Return the threshold of each sum, by how many jobs a pane of a preset holds."""
+        sizes, places = np.unique(total, return_inverse=True)
+        of_size = np.array([limits(self.bank, self.between_jobs, int(size)) for size in sizes])
+        return of_size.T[:, places]

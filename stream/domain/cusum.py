@@ -9,10 +9,10 @@ a change in distribution", Ann. Math. Stat. 42(6), asymptotically; G. V. Moustak
 detecting changes in distributions", Ann. Stat. 14(4), exactly. Whole scores are those of M. R. Reynolds and Z. G.
 Stoumbos (1999), "A CUSUM chart for monitoring a proportion when inspecting continuously", J. Quality Technology 31(1).
 
-Who looks only after so many jobs, as at the end of a pane, errs more seldom, and may take a lower threshold. That of
-jobs in groups comes from the Markov chain of the sum at the ends of groups (D. Brook and D. A. Evans (1972), "An
-approach to the probability distribution of CUSUM run length", Biometrika 59(3)), whose states are removed one by one
-without a subtraction (W. K. Grassmann, M. I. Taksar and D. P. Heyman (1985), Operations Research 33(5)).
+Who looks only after so many jobs, as at the end of a pane, errs more seldom, and may take a lower threshold. Either way
+the run lengths are those of the Markov chain of the sum when it is looked at (D. Brook and D. A. Evans (1972), "An
+approach to the probability distribution of CUSUM run length", Biometrika 59(3)), whose levels are passed one by one
+so that no subtraction loses digits (W. K. Grassmann, M. I. Taksar and D. P. Heyman (1985), Oper. Research 33(5)).
 """
 
 from bisect import bisect_left
@@ -33,9 +33,12 @@ LARGEST_GROUP = 256
 """Jobs; the threshold for more at once is that of so many, which is the safe side."""
 
 NEGLIGIBLE = 1e-30
-"""Chances so small that no run length shows them."""
+"""Chances so much smaller than others that no run length shows them."""
 
-MOST_LEVELS = 400
+LEAST_CHANCE = float(np.finfo(np.float64).tiny)
+"""Where a rise is less likely than any number, as in a small group of jobs that hardly ever fail."""
+
+MOST_LEVELS = 1000
 """Thresholds above which groups are not worth the time: a small step between rates gains little by them."""
 
 Weights = NDArray[np.float64]
@@ -76,19 +79,26 @@ class RunLengths:
 
     baseline: float
     scores: Scores
+    size: int = 1
+    """Jobs after which the sum is looked at."""
     lengths: list[float] = field(default_factory=list)
     """By threshold, from 1."""
+    rises: Weights = field(init=False)
+    """The chance that so many jobs move the sum 1, 2, ... steps up."""
+    falls: Weights = field(init=False)
+    """The chance that they leave it where it is, or move it 1, 2, ... steps down."""
     overshoot: Weights = field(init=False)
     below: deque[_State] = field(init=False)
+    """As many levels as jobs can move the sum down."""
     grouped: dict[tuple[int, int], int] = field(default_factory=dict)
     """Thresholds of jobs in groups, by the mean number of jobs between mistakes and the group's size."""
 
     def __post_init__(self) -> None:
-        landing = np.zeros(self.scores.error)
-        landing[-1] = 1.0
-        self.overshoot = landing
-        self.below = deque([_State(landing, 1 / self.baseline)], maxlen=self.scores.success)
-        self.lengths.append(1 / self.baseline)
+        self.rises, self.falls = _moves(self.scores, self.baseline, self.size)
+        leaves = max(LEAST_CHANCE, fsum(self.rises.tolist()))
+        self.overshoot = self.rises / leaves
+        self.lengths.append(self.size / leaves)
+        self.below = deque([_State(self.overshoot, self.size / leaves)], maxlen=len(self.falls) - 1)
 
     def threshold(self, jobs: int) -> int:
         """Return the lowest threshold that is reached by mistake once in so many jobs, or more seldom."""
@@ -102,26 +112,12 @@ class RunLengths:
         Never below half of that for jobs one by one: real failures come less independently than the chain has it.
         """
         alone, size = self.threshold(jobs), min(LARGEST_GROUP, _rounded_down(at_once))
-        if size <= 1 or not 1 < alone <= MOST_LEVELS:
+        if size <= 1 or alone > MOST_LEVELS:
             return alone
         if (jobs, size) not in self.grouped:
-            tried = range(alone // 2, alone)
-            above = bisect_left(tried, True, key=lambda threshold: self.length_of_groups(threshold, size) >= jobs)
-            self.grouped[jobs, size] = tried.start + above
+            grouped = RunLengths(self.baseline, self.scores, size).threshold(jobs)
+            self.grouped[jobs, size] = max(alone // 2, min(alone, grouped))
         return self.grouped[jobs, size]
-
-    def length_of_groups(self, threshold: int, size: int) -> float:
-        """Return the mean number of jobs until the sum, looked at after each group, reaches a threshold."""
-        steps = _group_steps(self.scores, self.baseline, size)
-        moves, ends = np.zeros((threshold, threshold)), np.zeros(threshold)
-        for step, chance in steps:
-            for level in range(threshold):
-                to = max(0, level + step)
-                if to < threshold:
-                    moves[level, to] += chance
-                else:
-                    ends[level] += chance
-        return size * _mean_moves(moves, ends)
 
     def _climb(self) -> None:
         state = self._next()
@@ -131,16 +127,18 @@ class RunLengths:
         self.below.append(state)
 
     def _next(self) -> _State:
-        # A success takes the sum down to the lowest level held, from which it climbs back past those in between.
-        (landing, jobs), *between = self.below
-        for state in between:
-            jobs += float(landing[0]) * state.jobs
-            landing = _moved(landing) + landing[0] * state.landing
-        success = 1 - self.baseline
-        returns = success * float(landing[0])
-        landing = success * _moved(landing)
-        landing[-1] += self.baseline
-        return _State(landing / (1 - returns), (1 + success * jobs) / (1 - returns))
+        # From wherever it falls to, the sum climbs back past the levels in between; what is below zero is zero.
+        most, depth = len(self.rises), len(self.below)
+        chances, jobs = np.zeros(depth + 1 + most), float(self.size)
+        chances[: depth + 1] = self.falls[depth::-1]
+        chances[0] += fsum(self.falls[depth + 1 :].tolist())
+        for place, state in enumerate(self.below):
+            jobs += float(chances[place]) * state.jobs
+            chances[place + 1 : place + 1 + most] += chances[place] * state.landing
+        landing, returns = chances[depth + 1 :] + self.rises, float(chances[depth])
+        # Where it hardly ever leaves, the difference would be nothing but errors of rounding.
+        leaves = 1 - returns if returns < 0.5 else fsum(landing.tolist())
+        return _State(landing / leaves, jobs / leaves)
 
 
 def _moved(landing: Weights) -> Weights:
@@ -154,25 +152,18 @@ def _rounded_down(jobs: int) -> int:
     return jobs >> spare << spare
 
 
-def _group_steps(steps: Scores, rate: float, size: int) -> list[tuple[int, float]]:
-    """Return by how much a group of jobs moves the sum, with the chance of each move."""
-    return [
-        (steps.error * errors - steps.success * (size - errors), chance)
-        for errors in range(size + 1)
-        if (chance := comb(size, errors) * rate**errors * (1 - rate) ** (size - errors)) > NEGLIGIBLE
-    ]
-
-
-def _mean_moves(moves: Weights, ends: Weights) -> float:
-    """Return the mean number of moves of a chain from its first state until it ends."""
-    taken = np.ones(len(ends))
-    for state in range(len(ends) - 1, 0, -1):
-        leaves = fsum((*moves[state, :state].tolist(), float(ends[state])))
-        arrives = moves[:state, state] / leaves
-        moves[:state, :state] += arrives[:, None] * moves[state, :state]
-        ends[:state] += arrives * ends[state]
-        taken[:state] += arrives * taken[state]
-    return float(taken[0] / ends[0])
+def _moves(steps: Scores, rate: float, size: int) -> tuple[Weights, Weights]:
+    """Return the chances that a group of jobs moves the sum up, from one step on, and down, from none on."""
+    rises, falls = np.zeros(steps.error * size), np.zeros(steps.success * size + 1)
+    for errors in range(size + 1):
+        chance = comb(size, errors) * rate**errors * (1 - rate) ** (size - errors)
+        step = steps.error * errors - steps.success * (size - errors)
+        if step > 0:
+            rises[step - 1] = chance
+        else:
+            falls[-step] = chance
+    likely = np.flatnonzero(rises > NEGLIGIBLE * rises.max())
+    return rises[: int(likely.max(initial=0)) + 1], falls
 
 
 @lru_cache(maxsize=512)

@@ -78,6 +78,14 @@ def floor(at_ms: int, start_ms: int) -> int:
     return start_ms if at_ms - start_ms <= FINE_MS else pane_start(start_ms, HOUR_MS)
 
 
+class Chart(NamedTuple):
+    """One of the sums that tell whether a preset has moved from its baseline."""
+
+    score: int
+    since_ms: int
+    """The last time the sum was at zero; epoch milliseconds."""
+
+
 class Shift(NamedTuple):
     """How far a preset has moved from its baseline, as one rule sees it; times in epoch milliseconds."""
 
@@ -86,16 +94,21 @@ class Shift(NamedTuple):
     born_ms: int
     """When it was first looked at."""
     since_ms: int
-    """The last time the sum was at zero, which is when the change it tells of began."""
+    """While the preset is worse, when that began; else the last time the sum for the rate to detect was at zero."""
     baseline: float | None = None
     learned_ms: int = -1
     """The hour in which the baseline was last learned, or attempted to be."""
     score: int = 0
-    """The sum; while the preset is worse, how far it has come back, as a number that is not above zero."""
+    """While the preset is worse, how far it has come back, as a number that is not above zero."""
     top_ms: int | None = None
     """While the preset is worse, the last time that it had not come back at all."""
     better_ms: int | None = None
     """When it last began to recover."""
+    charts: tuple[Chart, ...] = ()
+    """The sums, that for the lowest rate first; none stands for all at zero. While the preset is worse, but by less
+    than the rule is to detect, the sum that tells whether it has come to be as bad as that."""
+    found: int = -1
+    """While the preset is worse, which of the bank's rates was found, from the end: -1 is the one to detect."""
 
 
 @dataclass(slots=True)

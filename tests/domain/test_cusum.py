@@ -105,7 +105,8 @@ def test_a_change_is_noticed_hardly_later_than_lordens_bound_allows(baseline: fl
 @pytest.mark.parametrize(("baseline", "changed"), PAIRS)
 def test_run_lengths_of_groups_solve_the_equations_of_their_chain(baseline: float, changed: float, size: int) -> None:
     lengths = new(baseline, changed)
-    steps, threshold = lengths.scores, lengths.threshold(10_000)
+    groups = RunLengths(baseline, lengths.scores, size)
+    steps, threshold = lengths.scores, groups.threshold(10_000)
     chances = {
         errors: comb(size, errors) * baseline**errors * (1 - baseline) ** (size - errors) for errors in range(size + 1)
     }
@@ -116,9 +117,9 @@ def test_run_lengths_of_groups_solve_the_equations_of_their_chain(baseline: floa
             if to < threshold:
                 chain[level, to] -= chance
     expected = size * np.linalg.solve(chain, np.ones(threshold))[0]
-    assert lengths.length_of_groups(threshold, size) == pytest.approx(expected, rel=1e-6)
+    assert groups.lengths[threshold - 1] == pytest.approx(expected, rel=1e-6)
     if size == 1:
-        assert expected == pytest.approx(lengths.lengths[threshold - 1], rel=1e-6)
+        assert threshold == lengths.threshold(10_000)
 
 
 @pytest.mark.parametrize(("baseline", "changed"), PAIRS)
@@ -146,3 +147,8 @@ def test_false_alarms_of_groups_are_about_as_seldom_as_allowed_whatever_sizes_fo
             jobs += size * len(sums)
     # Of 200 allowed, chance alone makes fewer than 245 or so; 100 jobs at once have the threshold of 96.
     assert 0.3 * 200 < alarms < 245
+
+
+def test_groups_in_which_a_rise_is_all_but_impossible_have_a_threshold_too() -> None:
+    lengths = new(0.000_01, 0.9)
+    assert 1 <= lengths.threshold_of_group(10**6, 256) <= lengths.threshold(10**6)

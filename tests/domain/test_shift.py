@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from stream.domain.alerting import Signal
+from stream.domain.bank import PARTS, bank_of
 from stream.domain.panes import HOUR_MS
 from stream.domain.recency import Recency
 from stream.domain.rule_base import BaseRule
@@ -118,6 +119,63 @@ def test_a_preset_recovers_when_its_jobs_say_so_and_the_sum_begins_anew() -> Non
     assert cleared.index(True) == 8, "the ninth pane brings the 82nd"
     assert told[8].score == 0
     assert told[8].better_ms == PANE_MS
+
+
+RISE_MS = HOUR_MS
+
+
+def worse_by_a_little() -> tuple[Preset, int]:
+    """Return a preset of which a lower sum has just told that it is worse, and when."""
+    preset = Preset(rule())
+    for at_ms, seen in traffic(RISE_MS / DAY_MS, PANE_MS, 50, 0.02, seed=4):
+        assert preset.see(at_ms, seen).top_ms is None
+    for after_ms, seen in traffic(0.1, PANE_MS, 50, 0.04, seed=4):
+        if preset.see(RISE_MS + after_ms, seen).top_ms is not None:
+            return preset, RISE_MS + after_ms
+    raise AssertionError("nothing was told")
+
+
+def test_a_small_worsening_is_told_of_by_a_lower_sum_and_is_told_of_while_it_lasts() -> None:
+    preset, at_ms = worse_by_a_little()
+    state = preset.state
+    assert state is not None
+    assert state.found == -len(PARTS)
+    assert at_ms - RISE_MS < HOUR_MS / 3
+    assert abs(state.since_ms - RISE_MS) < HOUR_MS / 12
+    after = [preset.see(at_ms + later_ms, seen) for later_ms, seen in traffic(0.05, PANE_MS, 50, 0.04, seed=5)]
+    assert sum(state.top_ms is not None for state in after) > 0.8 * len(after)
+
+
+def test_once_it_is_as_bad_as_the_rate_to_detect_it_has_recovered_as_soon_as_if_that_had_been_found_first() -> None:
+    preset, at_ms = worse_by_a_little()
+    began_ms = preset.state.since_ms if preset.state else None
+    state = preset.see(at_ms + PANE_MS, Sum(50, 100))
+    assert (state.found, state.since_ms) == (-1, began_ms), "it is worse than was found; when it began stays as it was"
+    told = [preset.see(at_ms + (2 + n) * PANE_MS, Sum(0, 10)) for n in range(30)]
+    assert [state.top_ms is None for state in told].index(True) == 8, "the ninth pane brings the 82nd success"
+
+
+def test_sums_begin_anew_when_another_baseline_is_learned() -> None:
+    preset = Preset(rule(baseline="learn"), [Sum(2, 100)] * 24)
+    for hour in range(1, 27):
+        preset.see(hour * HOUR_MS + PANE_MS, Sum(0, 1))
+    state = preset.see(26 * HOUR_MS + 2 * PANE_MS, Sum(1, 8))
+    # A run of successes has the sum for the rate to detect at zero before that for a lower rate.
+    state = preset.see(26 * HOUR_MS + 3 * PANE_MS, Sum(0, 12))
+    assert state.charts[0].score > 0 == state.charts[-1].score
+    preset.hours = (Sum(4, 100),) * 24
+    after = preset.see(27 * HOUR_MS + 2 * PANE_MS, Sum(1, 1))
+    assert after.baseline != state.baseline
+    assert [chart.score for chart in after.charts] == [each.error for each in bank_of(after.baseline or 0, 0.10).steps]
+
+
+def test_state_without_sums_counts_on_from_zero() -> None:
+    preset = Preset(rule())
+    preset.state = Shift(preset.rule.fingerprint, 0, PANE_MS, baseline=0.02, score=40)
+    state = preset.see(2 * PANE_MS, Sum(1, 1))
+    assert [(chart.score, chart.since_ms) for chart in state.charts] == [
+        (each.error, PANE_MS) for each in bank_of(0.02, 0.10).steps
+    ]
 
 
 def test_nothing_is_said_before_a_day_has_taught_what_is_usual() -> None:

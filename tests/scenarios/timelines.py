@@ -270,7 +270,7 @@ SCENARIOS = (
         SHIFT,
         tuple(Jobs(60 * hour, "nightly", 0, 1) for hour in range(20)),
         1200,
-        ("11:00:10 worse nightly fired",),
+        ("12:00:10 worse nightly fired",),
     ),
     Scenario(
         "a rule that is still learning what is usual says nothing",
