@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from schemas.daily import ERROR_TYPE, FINISHED_TYPE
 from stream.domain.job_names import UUID_CHARS, Characters, JobIds, characters, chosen
-from stream.domain.moulds import FEW, MAX_BYTES, Alike, Said, mould_of
+from stream.domain.moulds import FEW, MAX_BYTES, Alike, Rows, Said, mould_of
 from stream.domain.naming import MAX_NAME_CHARS
 
 SHORT_BYTES = 500
@@ -58,7 +58,6 @@ class Failed(msgspec.Struct, gc=False, tag=ERROR_TYPE):
 
 
 Usual = Finished | Failed
-Rows = NDArray[np.intp]
 
 _decode: Callable[[bytes], Usual] = msgspec.json.Decoder(Usual).decode
 
