@@ -42,8 +42,8 @@ def give_back() -> None:
     """Give the system all memory that is free inside the C library's heap, which takes some milliseconds.
 
     The sorted runs of remembered jobs are made anew whenever they are merged, and leave a heap full of holes that glibc
-    keeps by itself: in a process that does nothing else ten million jobs took 26 to 39 bytes each, and take 20 so. Where
-    there is no such library, nothing is done.
+    keeps by itself: in a process that does nothing else ten million jobs took 26 to 39 bytes each, and take 20 so.
+    Where there is no such library, nothing is done.
     """
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
