@@ -51,8 +51,8 @@ def build_app(settings: Settings, partitions: int, owner: Owner) -> faust.App:
         worker_redirect_stdouts=False,
         autodiscover=False,
     )
-    # How long, in seconds, to wait for more where there is little: what people ask for follows within the sum of both.
-    chunked = {settings.events_topic: 0.035, settings.rekeyed_topic: 0.035, settings.tallies_topic: 0.01}
-    readers = {topic: Reader(topic, librdkafka_reader(settings), gather) for topic, gather in chunked.items()}
+    # What people ask for follows within the time that events are gathered for, and a little more.
+    gathered_ms = {settings.events_topic: 55, settings.rekeyed_topic: 55, settings.tallies_topic: 0}
+    readers = {topic: Reader(topic, librdkafka_reader(settings), gather) for topic, gather in gathered_ms.items()}
     app.transport = ChunkedTransport(app, readers, owner)
     return app

@@ -11,7 +11,7 @@ and stops the worker rather than skip a record.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from time import monotonic
 from typing import Any, cast
 
@@ -33,9 +33,9 @@ from stream.reloading import Reloading
 from stream.settings import Settings
 from stream.tables import Pen, declare_tables, new_claim, recover
 from stream.topics import TABLES, EventsTopic
-from stream.transport import ChunkedConsumer, ChunkedTransport
+from stream.transport import ChunkedConsumer, ChunkedTransport, Chunks, place
 
-Take = Callable[[Chunk], Awaitable[int | None]]
+Take = Callable[[Chunk], Coroutine[Any, Any, int | None]]
 log = structlog.get_logger(__name__)
 
 IDLE_CHECK_SECONDS = 0.5
@@ -76,7 +76,7 @@ class Pipeline:
         rekeyed, tallies = self._topic(self.settings.rekeyed_topic), self._topic(self.settings.tallies_topic)
         self.app.on_partitions_revoked.connect(self.suspend)
         self.app.on_partitions_assigned.connect(self.release)  # type: ignore[arg-type]  # a bound method is one
-        # While one chunk's messages are being acknowledged, another partition's is counted.
+        # While one large chunk's messages are being acknowledged, another partition's is counted.
         self.app.agent(events, name="tally", concurrency=min(CHUNKS_AHEAD, self.partitions))(self.tally)
         self.app.agent(rekeyed, name="tally_forwarded")(self.tally)
         self.app.timer(IDLE_CHECK_SECONDS, name="idle")(self.pass_idle_time)
@@ -183,8 +183,8 @@ class Pipeline:
 
     async def tally(self, stream: StreamT[Any]) -> None:
         """Count chunks of source records."""
-        async for chunk in stream:
-            await self._or_stop(self._hand_on(chunk, self.counting.take))
+        async for chunks in stream:
+            await self._or_stop(self._hand_on(chunks, self.counting.take))
 
     async def pass_idle_time(self) -> None:
         """Advance the watermarks of source partitions that are fully read and quiet."""
@@ -200,19 +200,20 @@ class Pipeline:
 
     async def rate(self, stream: StreamT[Any]) -> None:
         """Merge chunks of tallies and decide what they have made due."""
-        async for chunk in stream:
-            await self._or_stop(self._hand_on(chunk, self.deciding.take))
+        async for chunks in stream:
+            await self._or_stop(self._hand_on(chunks, self.deciding.take))
 
     async def save(self) -> None:
         """Write what the deciding stage has not written yet."""
-        for partition in list(self.deciding.owned):
-            await self.deciding.save(partition)
+        await asyncio.gather(*(self.deciding.save(partition) for partition in self.deciding.owned))
 
-    async def _hand_on(self, chunk: Chunk, take: Take) -> None:
-        read_again_from, tp = await take(chunk), TP(chunk.topic, chunk.partition)
-        self._consumer.done(tp)
-        if read_again_from is not None:
-            await self._consumer.seek_back(tp, read_again_from)
+    async def _hand_on(self, chunks: Chunks, take: Take) -> None:
+        # All of them come to where they wait for the broker before anything is sent, so one request has what they send.
+        read_again_from = await asyncio.gather(*map(take, chunks))
+        self._consumer.done(chunks)
+        for chunk, offset in zip(chunks, read_again_from, strict=True):
+            if offset is not None:
+                await self._consumer.seek_back(place(chunk), offset)
 
     async def _or_stop(self, work: Awaitable[None]) -> None:
         # Left to itself, Faust would log what an agent raises, lose the chunk and go on with the next.

@@ -1,9 +1,9 @@
-"""A Faust transport that delivers a partition's records in chunks and resumes where the journal says.
+"""A Faust transport that delivers records in chunks and resumes where the journal says.
 
-Law: of a chunked topic, one Faust message carries a `Chunk`. Its offset is the chunk's last; acknowledging it commits
-everything up to there. Faust keeps membership, recovery and commits; a `Reader` brings the records. After every
-rebalance each chunked partition is read from the position its owner asks for, and the group's committed offset only
-serves those who watch lag.
+Law: of a chunked topic, one Faust message carries chunks that are to be worked on together, each of another partition.
+What has been worked on is acknowledged, which commits everything up to a chunk's last offset. Faust keeps membership,
+recovery and commits; a `Reader` brings the records. After every rebalance each chunked partition is read from the
+position its owner asks for, and the group's committed offset only serves those who watch lag.
 
 This leans on private parts of Faust and aiokafka, which is why both are pinned; `tests/kafka/test_exactness.py`
 fails when what is relied on no longer holds.
@@ -19,7 +19,10 @@ from faust.transport.consumer import RecordMap
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, AppT, ConsumerMessage, Message
 
-from stream.reader import POLL_SECONDS, Chunk, Reader
+from stream.reader import FEW_RECORDS, POLL_SECONDS, Chunk, Reader
+
+Chunks = tuple[Chunk, ...]
+"""Chunks of one topic, each of another partition."""
 
 
 class Owner(Protocol):
@@ -58,7 +61,7 @@ class ChunkedThread(driver.AIOKafkaConsumerThread):
 
 
 class ChunkedConsumer(driver.Consumer):
-    """Faust's consumer, one message a chunk."""
+    """Faust's consumer, one message for chunks that belong together."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -116,14 +119,14 @@ class ChunkedConsumer(driver.Consumer):
                 read |= await self._chunks(reader)
         return cast("RecordMap", read)
 
-    async def _chunks(self, reader: Reader) -> dict[TP, list[Chunk]]:
+    async def _chunks(self, reader: Reader) -> dict[TP, list[Chunks]]:
         brought = reader.take()
         if brought.out_of_range:
             await self._chunking.owner.reposition({TP(reader.topic, partition) for partition in brought.out_of_range})
-        chunks: dict[TP, list[Chunk]] = {}
-        for chunk in brought.chunks:
-            chunks.setdefault(TP(reader.topic, chunk.partition), []).append(chunk)
-        return chunks
+        given: dict[TP, list[Chunks]] = {}
+        for chunks in _together(brought.chunks):
+            given.setdefault(place(chunks[0]), []).append(chunks)
+        return given
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ASYNC109  # as Faust has it
         """Yield the next records; what is read in a rebalance is dropped, and the seek at its end brings it back."""
@@ -131,8 +134,7 @@ class ChunkedConsumer(driver.Consumer):
         generation = self.app.consumer_generation_id
         for tp, given in cast("Mapping[TP, Any]", records or {}).items():
             if active is not None and tp not in active and tp not in self._buffered_partitions:
-                for _ in given:
-                    self.done(tp)
+                self._drop(tp, given)
                 continue
             for message in self._messages(tp, given):
                 if self.should_stop or not self.flow_active or generation != self.app.consumer_generation_id:
@@ -141,21 +143,33 @@ class ChunkedConsumer(driver.Consumer):
 
     def _messages(self, tp: TP, given: Any) -> list[ConsumerMessage]:
         if self.is_chunked(tp):
-            return [self._as_message(tp, chunk) for chunk in given]
+            return [self._as_message(chunks) for chunks in given]
         self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
         return [self._to_message(tp, record) for record in given]
 
-    def _as_message(self, tp: TP, chunk: Chunk) -> ConsumerMessage:
-        at_seconds, last = chunk.run.times[-1] / 1000, chunk.run.offsets[-1]
-        generation, value = self.app.consumer_generation_id, cast("bytes", chunk)
+    def _as_message(self, chunks: Chunks) -> ConsumerMessage:
+        run, tp = chunks[0].run, place(chunks[0])
+        generation, value = self.app.consumer_generation_id, cast("bytes", chunks)
+        at_seconds, last = run.times[-1] / 1000, run.offsets[-1]
         return ConsumerMessage(*tp, last, at_seconds, 0, None, None, value, None, tp=tp, generation_id=generation)
 
-    def done(self, tp: TP) -> None:
-        """Take note that a chunk has been worked on, or dropped; of other records nothing is noted."""
+    def _drop(self, tp: TP, given: Any) -> None:
         if self.is_chunked(tp):
-            self._chunking.readers[tp.topic].done()
-            if self._more_room is not None and not self._more_room.done():
-                self._more_room.set_result(None)
+            for chunks in given:
+                self._make_room(chunks)
+
+    def done(self, chunks: Chunks) -> None:
+        """Take note that chunks of a topic have been worked on."""
+        self._make_room(chunks)
+        # Of each message Faust knows, and acknowledges, the first chunk only.
+        for chunk in chunks[1:]:
+            self.ack(self._as_message((chunk,)))
+
+    def _make_room(self, chunks: Chunks) -> None:
+        for chunk in chunks:
+            self._chunking.readers[chunk.topic].done()
+        if self._more_room is not None and not self._more_room.done():
+            self._more_room.set_result(None)
 
     def has_read_all(self, tp: TP, position: int) -> bool:
         """Tell whether a chunked partition's log ends at a position; never while it is moving."""
@@ -186,6 +200,17 @@ class ChunkedConsumer(driver.Consumer):
         await super().on_stop()
         for reader in self._chunking.readers.values():
             await asyncio.to_thread(reader.close)
+
+
+def place(chunk: Chunk) -> TP:
+    """Return what partition of which topic a chunk is of."""
+    return TP(chunk.topic, chunk.partition)
+
+
+def _together(chunks: list[Chunk]) -> list[Chunks]:
+    """Put what was fetched at once together where it is little, of which no partition has more than one chunk."""
+    is_little = sum(len(chunk.run.offsets) for chunk in chunks) < FEW_RECORDS
+    return [tuple(chunks)] if chunks and is_little else [(chunk,) for chunk in chunks]
 
 
 class ChunkedTransport(driver.Transport):

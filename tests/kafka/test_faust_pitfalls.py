@@ -166,6 +166,19 @@ async def test_nothing_is_committed_before_it_is_in_the_journal(bootstrap: str, 
         await assert_as_folded(deployment)
 
 
+async def test_whatever_is_counted_together_is_committed_of_every_partition(
+    bootstrap: str, unique: str, tmp_path: Path
+) -> None:
+    async with deploy(bootstrap, unique, tmp_path, DEMO_RULES) as deployment:
+        await deployment.start().ready()
+        await deployment.produce([delivery(f"job-{n}", "summarize", T0_MS + n) for n in range(100)])
+
+        async def look() -> bool | None:
+            return await committed(deployment) == 100 or None
+
+        await eventually(look, "all 100 jobs committed")
+
+
 async def test_a_send_that_is_refused_is_not_taken_for_sent(bootstrap: str, unique: str, tmp_path: Path) -> None:
     async with deploy(bootstrap, unique, tmp_path, DEMO_RULES) as deployment:
         await deployment.start().ready()
