@@ -117,6 +117,13 @@ def test_all_that_an_image_installs_is_pinned_by_hash_and_is_what_tests_run_on()
     assert all("--require-hashes" in line or "--no-index" in line for line in installs)
 
 
+def test_an_audit_looks_up_all_that_is_ever_installed() -> None:
+    told = subprocess.run(("make", "--dry-run", "audit"), cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    looked_up = re.findall(r"-r requirements/(\S+)", told.stdout.partition("pip-audit")[2])
+    everything = [path.name for path in (REPOSITORY / "requirements").glob("*.txt")]
+    assert set().union(*map(pins, looked_up)) == set().union(*map(pins, everything))
+
+
 def pins(name: str) -> set[str]:
     """Return the versions that a file of requirements names, with all their hashes."""
     text = (REPOSITORY / "requirements" / name).read_text()
