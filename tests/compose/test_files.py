@@ -1,5 +1,6 @@
 """What can be said of the files for containers without running any."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ REPOSITORY = Path(__file__).parents[2]
 COMPOSE: Mapping[str, Any] = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())
 SERVICES: Mapping[str, Any] = COMPOSE["services"]
 PROMETHEUS = REPOSITORY / "ops" / "compose" / "prometheus.yml"
+DASHBOARD: Mapping[str, Any] = json.loads((REPOSITORY / "ops" / "grafana" / "presetwatch.json").read_text())
 PROMTOOL, AMTOOL = shutil.which("promtool"), shutil.which("amtool")
 
 
@@ -105,6 +107,27 @@ def test_prometheus_scrapes_services_that_exist_where_they_listen() -> None:
     given = {"worker": "web_port", "gateway": "gateway_port", "notify": "notify_port"}
     assert scraped == {name: Settings.model_fields[setting].default for name, setting in given.items()}
     assert set(scraped) <= set(SERVICES)
+
+
+def test_grafana_finds_its_data_source_and_dashboard_where_they_are_mounted() -> None:
+    grafana, folder = SERVICES["grafana"], REPOSITORY / "ops" / "grafana"
+    mounted = dict(mount.split(":")[:2] for mount in grafana["volumes"])
+    assert mounted["./ops/grafana/provisioning"] == "/etc/grafana/provisioning"  # where Grafana looks
+    home = grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    assert mounted["./ops/grafana/presetwatch.json"] == home
+
+    [provider] = yaml.safe_load((folder / "provisioning" / "dashboards" / "presetwatch.yml").read_text())["providers"]
+    assert (provider["type"], provider["options"]["path"]) == ("file", str(Path(home).parent))
+
+    sources = yaml.safe_load((folder / "provisioning" / "datasources" / "prometheus.yml").read_text())["datasources"]
+    port = SERVICES["prometheus"]["ports"][0].rpartition(":")[2]
+    assert [(each["type"], each["url"], each["isDefault"]) for each in sources] == [
+        ("prometheus", f"http://prometheus:{port}", True)
+    ]
+    chosen = [each for each in DASHBOARD["templating"]["list"] if each["type"] == "datasource"]
+    assert [(each["name"], each["query"]) for each in chosen] == [("datasource", sources[0]["type"])]
+    asking = [*DASHBOARD["panels"], *(target for panel in DASHBOARD["panels"] for target in panel["targets"])]
+    assert all(each["datasource"] == {"type": "prometheus", "uid": "${datasource}"} for each in asking)
 
 
 def test_all_that_an_image_installs_is_pinned_by_hash_and_is_what_tests_run_on() -> None:
