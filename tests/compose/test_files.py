@@ -41,6 +41,13 @@ def test_the_kafka_of_containers_is_the_version_that_is_embedded() -> None:
     assert SERVICES["kafka"]["image"] == f"${{KAFKA_IMAGE:-apache/kafka:{KAFKA_VERSION}}}"
 
 
+def test_every_image_of_others_has_a_version_and_may_be_replaced() -> None:
+    others = {name: service["image"] for name, service in SERVICES.items() if "build" not in service}
+    assert others.keys() == {"kafka", "dashboard", "prometheus", "alertmanager", "grafana"}
+    for image in others.values():
+        assert re.fullmatch(r"\$\{[A-Z]+_IMAGE:-[a-z/]+:v?[0-9]+\.[0-9]+[.0-9a-z-]*\}", image), image
+
+
 def test_every_file_that_is_mounted_is_there() -> None:
     mounts = [mount.split(":")[0] for service in SERVICES.values() for mount in service.get("volumes", ())]
     files = [mount for mount in mounts if mount.startswith("./")]
