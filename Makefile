@@ -39,7 +39,8 @@ lint: $(STAMP) ## Check style, types, the direction of imports and the installed
 
 audit: $(STAMP) ## Look the locked versions up in the database of known vulnerabilities; fails if any could not be
 	@$(PIP) install --quiet --require-hashes -r requirements/audit.txt
-	@$(BIN)/pip-audit --strict --disable-pip --require-hashes $(ARGS) -r requirements/image.txt -r requirements/dev.txt
+	@$(BIN)/pip-audit --strict --disable-pip --require-hashes $(ARGS) \
+	  $(foreach lock,image dev audit uv,-r requirements/$(lock).txt)
 
 lock: $(STAMP) ## Fit requirements/ to pyproject.toml, keeping versions that still fit; ARGS=--upgrade takes the newest
 	@$(PIP) install --quiet --require-hashes -r requirements/uv.txt

@@ -18,11 +18,12 @@ from jgo.maven import Artifact, MavenContext, PythonResolver
 from stream.local.failure import BrokerFailed
 
 KAFKA_VERSION = "4.4.0"
+_LOG4J_VERSION = "2.25.5"
 # `!` keeps jgo from taking log4j's own dependency management, which would swap kafka-clients for an older one.
 _COORDINATES = (
     f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}:::compile",
-    "org.apache.logging.log4j:log4j-slf4j-impl:2.25.1:::compile!",
-    "org.apache.logging.log4j:log4j-core:2.25.1:::compile!",
+    f"org.apache.logging.log4j:log4j-slf4j-impl:{_LOG4J_VERSION}:::compile!",
+    f"org.apache.logging.log4j:log4j-core:{_LOG4J_VERSION}:::compile!",
 )
 
 

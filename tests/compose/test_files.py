@@ -1,5 +1,6 @@
 """What can be said of the files for containers without running any."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ REPOSITORY = Path(__file__).parents[2]
 COMPOSE: Mapping[str, Any] = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())
 SERVICES: Mapping[str, Any] = COMPOSE["services"]
 PROMETHEUS = REPOSITORY / "ops" / "compose" / "prometheus.yml"
+DASHBOARD: Mapping[str, Any] = json.loads((REPOSITORY / "ops" / "grafana" / "presetwatch.json").read_text())
 PROMTOOL, AMTOOL = shutil.which("promtool"), shutil.which("amtool")
 
 
@@ -37,6 +39,13 @@ def test_our_containers_have_no_rights(name: str) -> None:
 
 def test_the_kafka_of_containers_is_the_version_that_is_embedded() -> None:
     assert SERVICES["kafka"]["image"] == f"${{KAFKA_IMAGE:-apache/kafka:{KAFKA_VERSION}}}"
+
+
+def test_every_image_of_others_has_a_version_and_may_be_replaced() -> None:
+    others = {name: service["image"] for name, service in SERVICES.items() if "build" not in service}
+    assert others.keys() == {"kafka", "dashboard", "prometheus", "alertmanager", "grafana"}
+    for image in others.values():
+        assert re.fullmatch(r"\$\{[A-Z]+_IMAGE:-[a-z/]+:v?[0-9]+\.[0-9]+[.0-9a-z-]*\}", image), image
 
 
 def test_every_file_that_is_mounted_is_there() -> None:
@@ -107,6 +116,27 @@ def test_prometheus_scrapes_services_that_exist_where_they_listen() -> None:
     assert set(scraped) <= set(SERVICES)
 
 
+def test_grafana_finds_its_data_source_and_dashboard_where_they_are_mounted() -> None:
+    grafana, folder = SERVICES["grafana"], REPOSITORY / "ops" / "grafana"
+    mounted = dict(mount.split(":")[:2] for mount in grafana["volumes"])
+    assert mounted["./ops/grafana/provisioning"] == "/etc/grafana/provisioning"  # where Grafana looks
+    home = grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    assert mounted["./ops/grafana/presetwatch.json"] == home
+
+    [provider] = yaml.safe_load((folder / "provisioning" / "dashboards" / "presetwatch.yml").read_text())["providers"]
+    assert (provider["type"], provider["options"]["path"]) == ("file", str(Path(home).parent))
+
+    sources = yaml.safe_load((folder / "provisioning" / "datasources" / "prometheus.yml").read_text())["datasources"]
+    port = SERVICES["prometheus"]["ports"][0].rpartition(":")[2]
+    assert [(each["type"], each["url"], each["isDefault"]) for each in sources] == [
+        ("prometheus", f"http://prometheus:{port}", True)
+    ]
+    chosen = [each for each in DASHBOARD["templating"]["list"] if each["type"] == "datasource"]
+    assert [(each["name"], each["query"]) for each in chosen] == [("datasource", sources[0]["type"])]
+    asking = [*DASHBOARD["panels"], *(target for panel in DASHBOARD["panels"] for target in panel["targets"])]
+    assert all(each["datasource"] == {"type": "prometheus", "uid": "${datasource}"} for each in asking)
+
+
 def test_all_that_an_image_installs_is_pinned_by_hash_and_is_what_tests_run_on() -> None:
     tested = pins("dev.txt")
     for name in ("image.txt", "build.txt"):
@@ -115,6 +145,13 @@ def test_all_that_an_image_installs_is_pinned_by_hash_and_is_what_tests_run_on()
     installs = [line for line in (REPOSITORY / "Dockerfile").read_text().splitlines() if "pip install" in line]
     assert len(installs) == 3
     assert all("--require-hashes" in line or "--no-index" in line for line in installs)
+
+
+def test_an_audit_looks_up_all_that_is_ever_installed() -> None:
+    told = subprocess.run(("make", "--dry-run", "audit"), cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    looked_up = re.findall(r"-r requirements/(\S+)", told.stdout.partition("pip-audit")[2])
+    everything = [path.name for path in (REPOSITORY / "requirements").glob("*.txt")]
+    assert set().union(*map(pins, looked_up)) == set().union(*map(pins, everything))
 
 
 def pins(name: str) -> set[str]:

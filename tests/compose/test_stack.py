@@ -9,6 +9,7 @@ import pytest
 
 from tests.compose.stack import REPOSITORY, Stack, stack, traffic
 from tests.kafka.harness import eventually
+from tests.webhooks import SECRET
 
 
 def why_not(request: pytest.FixtureRequest) -> str | None:
@@ -65,11 +66,14 @@ async def upgrade(running: Stack) -> None:
     assert labels == ["yes"] * 3
 
 
-async def test_a_container_has_no_rights_and_says_how_it_is(running: Stack) -> None:
+async def test_a_container_has_no_rights_shows_no_secret_and_says_how_it_is(running: Stack) -> None:
     rights = "{{.HostConfig.ReadonlyRootfs}} {{.Config.User}} {{.HostConfig.CapDrop}}"
     for service in ("worker", "gateway"):
         [first, *_] = await running.containers(service)
         assert await running.docker("inspect", "-f", rights, first) == "true 10001:10001 [ALL]"
+        processes = await running.docker("top", first)
+        assert f"presetwatch {service}" in processes
+        assert SECRET not in processes
 
         async def look(container: str = first) -> bool | None:
             return await running.docker("inspect", "-f", "{{.State.Health.Status}}", container) == "healthy" or None

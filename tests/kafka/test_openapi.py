@@ -1,4 +1,4 @@
-"""What a worker answers is what its OpenAPI document says."""
+"""What a worker answers is what its OpenAPI document says, and it answers nothing else."""
 
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ ASKED = {
     "/api/rates/{preset}": {"preset": "summarize"},
     "/api/rates/{preset}/series": {"preset": "*"},
 }
+FAUSTS_OWN = ("/router/", "/router/topics", "/table/", "/graph/", "/assignment/", "/metrics/")
+"""Pages that Faust offers of itself, which show topics, tables and who has which partition."""
 
 
 def says(document: dict[str, Any], path: str, status: int) -> Draft202012Validator:
@@ -46,4 +48,5 @@ async def test_every_answer_fits_the_document(bootstrap: str, unique: str, tmp_p
             status, problem = await worker.get(path)
             assert status in (400, 404)
             says(document, "/api/rates", status).validate(problem)
+        assert [(await worker.get(path))[0] for path in FAUSTS_OWN] == [404] * len(FAUSTS_OWN)
         assert {rate["preset"] for rate in (await worker.answer("/api/rates?window=1h"))["rates"]} == set(PRESETS)

@@ -145,6 +145,16 @@ def test_whatever_selects_pods_finds_some(kind: str) -> None:
         assert chosen.get("matchLabels", chosen) in labels
 
 
+def test_every_pod_has_a_network_policy_for_the_port_it_serves() -> None:
+    policies = [each["spec"] for each in [*WRITTEN, *OPTIONAL] if each["kind"] == "NetworkPolicy"]
+    open_to = {frozenset(each["podSelector"]["matchLabels"].items()): each["ingress"] for each in policies}
+    for pod in PODS.values():
+        template = pod["spec"]["template"]
+        [ingress] = open_to[frozenset(template["metadata"]["labels"].items())]
+        [port] = template["spec"]["containers"][0]["ports"]
+        assert ingress["ports"] == [{"protocol": "TCP", "port": port["name"]}]
+
+
 def test_a_stateful_set_has_the_headless_service_that_it_names() -> None:
     services = {each["metadata"]["name"]: each["spec"] for each in WRITTEN if each["kind"] == "Service"}
     assert services[PODS["presetwatch-worker"]["spec"]["serviceName"]]["clusterIP"] == "None"
