@@ -31,7 +31,7 @@ from stream.reader import CHUNKS_AHEAD, Chunk, Reader
 from stream.reloading import LOOK_SECONDS as RULES_SECONDS
 from stream.reloading import Reloading
 from stream.settings import Settings
-from stream.tables import Pen, declare_tables, new_claim, recover
+from stream.tables import Ends, Held, Pen, declare_tables, new_claim, recover
 from stream.topics import TABLES, EventsTopic
 from stream.transport import ChunkedConsumer, ChunkedTransport, Chunks, place
 
@@ -66,6 +66,7 @@ class Pipeline:
         )
         self.reloading = Reloading(settings, rules, self.counting, self.deciding)
         self.recoveries = 0
+        self._reading_tables = asyncio.Lock()
         self._has_resumed = False
         self._orphaned_at: dict[int, float] = {}
         self._declare()
@@ -155,8 +156,18 @@ class Pipeline:
         claimed = await self.outbox.send(claim for pen in pens for claim in pen.claims())
         where = [(table, pen.partition) for pen in pens for table in TABLES]
         ends = {place: ack.offset for place, ack in zip(where, claimed, strict=True)}
-        reader = librdkafka_reader(self.settings)
-        held = await asyncio.to_thread(recover, reader, self.settings.app_id, ends) if ends else {}
+        # One half is restored while the other is read.
+        halves = [half for half in (pens[::2], pens[1::2]) if half]
+        reads = [asyncio.create_task(self._read(half, ends)) for half in halves]
+        for half, read in zip(halves, reads, strict=True):
+            self._restore(half, await read, ends)
+
+    async def _read(self, pens: list[Pen], ends: Ends) -> Held:
+        wanted = {(table, pen.partition): ends[table, pen.partition] for pen in pens for table in TABLES}
+        async with self._reading_tables:
+            return await asyncio.to_thread(recover, librdkafka_reader(self.settings), self.settings.app_id, wanted)
+
+    def _restore(self, pens: list[Pen], held: Held, ends: Ends) -> None:
         self.recoveries += len(pens)
         with uncollected():
             for pen in pens:

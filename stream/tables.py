@@ -91,7 +91,11 @@ class Recovered:
         return [key for key, claim in self.claims.items() if claim != own]
 
 
-def recover(connection: Mapping[str, Any], app_id: str, ends: Mapping[tuple[str, int], int]) -> "Held":
+Ends = Mapping[tuple[str, int], int]
+"""Offsets by table and partition."""
+
+
+def recover(connection: Mapping[str, Any], app_id: str, ends: Ends) -> "Held":
     """Read changelog partitions up to the offsets of one's own claims; blocks. Raises `RecoveryStalled`."""
     held = {tp: Recovered() for tp in ends}
     consumer = Consumer(dict(connection))

@@ -187,7 +187,8 @@ class RememberedJobs:
 
     def remember(self, jobs: Jobs) -> None:
         """Remember counted jobs."""
-        fresh = jobs.where(jobs.notes >= self.oldest)
+        is_fresh = jobs.notes >= self.oldest
+        fresh = jobs if is_fresh.all() else jobs.where(is_fresh)
         if not len(fresh):
             return
         self.runs.append(_sorted(fresh))

@@ -28,6 +28,10 @@ class _Version(msgspec.Struct):
     v: int
 
 
+class _Source(msgspec.Struct):
+    source: str = ""
+
+
 class _Header(msgspec.Struct, frozen=True, omit_defaults=True):
     v: Literal[1]
     first: int
@@ -123,7 +127,7 @@ def _by_preset(batch: Batch) -> dict[str, tuple[msgspec.Raw, ...]]:
 def source_of(value: bytes) -> str:
     """Return the id of the topic that a record's batch was counted from, "" where it is not known."""
     line, _, _ = value.partition(b"\n")
-    return msgspec.json.decode(line, type=_Header).source
+    return msgspec.json.decode(line, type=_Source).source
 
 
 def fold(state: SourceState, batches: Iterable[Batch]) -> Hole | None:
