@@ -9,8 +9,9 @@ that of events and that of each preset's pane they change, so sharing makes even
 Links are of so many different lengths: events that are alike but for their lengths are not read together.
 
 The last curve is one run over ten million jobs, all of them remembered: one million within three days, so that there
-are as many panes as a worker keeps, and nine million in the hour and a quarter after that, by which memory is measured.
-It is followed by a SIGKILL and, when the group has given the worker up, a restart that is timed.
+are as many panes as a worker keeps, and nine million in the hour and a quarter after that. What these take is the
+resident memory of a worker at rest after all ten, less that of one at rest after the first. The run is followed by a
+SIGKILL and, when the group has given the worker up, a restart that is timed.
 """
 
 import argparse
@@ -30,6 +31,7 @@ from benchmarks.events import APART_SECONDS, FIRST_SECONDS, PRESETS, SEED, Event
 from benchmarks.measure import Meter, watch
 from benchmarks.report import machine
 from stream.local.broker import EmbeddedBroker
+from stream.memory import GIVE_BACK_SECONDS
 
 RESULTS = Path(__file__).with_name("results")
 EVENTS = 300_000
@@ -43,6 +45,9 @@ LATELY_APART_SECONDS = 0.0005
 
 SESSION_SECONDS = 12.0
 """For so long the group keeps the partitions of a worker that was killed."""
+
+REST_SECONDS = 3 * GIVE_BACK_SECONDS
+"""Within so much time a worker has given back what it needed to catch up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,55 +129,81 @@ def curve(course: Course, name: str) -> dict[str, float]:
     return {label: median(values) for label, values in points.items()}
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Memory:
     """A run over ten million jobs: its speed by how many were remembered, its memory, and a restart."""
 
-    speeds: dict[str, float] = field(default_factory=dict)
-    bytes_each: float = 0
-    ready_seconds: float = 0
+    speeds: dict[str, float]
+    bytes_each: float
+    resident: int
+    """In bytes, at rest."""
+    peak: int
+    """In bytes, while it caught up."""
+    ready_seconds: float
 
 
 def remembered(course: Course) -> Memory:
     """Measure what it costs to remember jobs."""
-    topic = f"remembered-{uuid.uuid4().hex[:8]}"
-    topics.create(course.bootstrap, topic, PARTITIONS)
-    topics.fill(course.bootstrap, topic, _over_days())
-    app = course.app(topic, Setting("", window=f"{DAYS}d"))
-    app, found = replace(app, settings={"DEDUPE_HORIZON": f"{DAYS + 1}d"}), Memory()
+    with _remembering(course, _long_ago()).run() as running:
+        list(_samples(running, LONG_AGO))
+        before = _at_rest(running)
+    app = _remembering(course, _over_days())
     with app.run() as running:
-        samples = list(_samples(running))
-    steps = range(0, len(samples) - 1, max(1, (len(samples) - 1) // 10))
-    for step in steps:
-        (before, cpu, _), (after, later, _) = samples[step], samples[min(step + steps.step, len(samples) - 1)]
-        found.speeds[f"{before / 1e6:.0f} M"] = (after - before) / (later - cpu)
-    lately = [sample for sample in samples if sample[0] >= LONG_AGO]
-    found.bytes_each = (lately[-1][2] - lately[0][2]) / (lately[-1][0] - lately[0][0])
+        samples = list(_samples(running, REMEMBERED))
+        resident = _at_rest(running)
+    peak = max(sample[2] for sample in samples)
+    return Memory(_speeds(samples), (resident - before) / LATELY, resident, peak, _ready_seconds(app))
+
+
+def _speeds(samples: Sequence[tuple[int, float, int]]) -> dict[str, float]:
+    step, speeds = max(1, (len(samples) - 1) // 10), {}
+    for begin in range(0, len(samples) - 1, step):
+        (before, cpu, _), (after, later, _) = samples[begin], samples[min(begin + step, len(samples) - 1)]
+        speeds[f"{before / 1e6:.0f} M"] = (after - before) / (later - cpu)
+    return speeds
+
+
+def _ready_seconds(app: presetwatch.App) -> float:
     time.sleep(SESSION_SECONDS)
     started = time.monotonic()
     with app.run() as running:
         while running.counted() < REMEMBERED:
             time.sleep(0.05)
-        found.ready_seconds = time.monotonic() - started
-    return found
+        return time.monotonic() - started
+
+
+def _remembering(course: Course, events: Iterator[Event]) -> presetwatch.App:
+    topic = f"remembered-{uuid.uuid4().hex[:8]}"
+    topics.create(course.bootstrap, topic, PARTITIONS)
+    topics.fill(course.bootstrap, topic, events)
+    app = course.app(topic, Setting("", window=f"{DAYS}d"))
+    return replace(app, settings={"DEDUPE_HORIZON": f"{DAYS + 1}d"})
+
+
+def _at_rest(running: presetwatch.Workers) -> int:
+    time.sleep(REST_SECONDS)
+    return int(running.processes[0].memory_info().rss)
+
+
+def _long_ago() -> Iterator[Event]:
+    """Yield events of some days."""
+    return draw(LONG_AGO, apart_seconds=DAYS * 86_400 / LONG_AGO)
 
 
 def _over_days() -> Iterator[Event]:
     """Yield events of some days, and then many in little time."""
-    apart = DAYS * 86_400 / LONG_AGO
-    yield from draw(LONG_AGO, apart_seconds=apart)
-    yield from draw(
-        LATELY, apart_seconds=LATELY_APART_SECONDS, first_seconds=FIRST_SECONDS + LONG_AGO * apart, seed=SEED + 1
-    )
+    yield from _long_ago()
+    first_seconds = FIRST_SECONDS + DAYS * 86_400
+    yield from draw(LATELY, apart_seconds=LATELY_APART_SECONDS, first_seconds=first_seconds, seed=SEED + 1)
 
 
-def _samples(running: presetwatch.Workers) -> Iterator[tuple[int, float, int]]:
+def _samples(running: presetwatch.Workers, end: int) -> Iterator[tuple[int, float, int]]:
     """Yield how many are remembered, CPU-seconds and resident bytes, about once for each hundred thousand."""
     meter, told = Meter(running.processes), 0
-    while told < REMEMBERED:
+    while told < end:
         counted, cost = running.counted(), meter.read()
         resident = running.processes[0].memory_info().rss
-        if counted >= told + 100_000 or counted == REMEMBERED:
+        if counted >= told + 100_000 or counted == end:
             told = counted
             yield counted, cost.cpu_seconds, resident
         time.sleep(0.05)
@@ -209,7 +240,9 @@ def write(curves: dict[str, dict[str, float]], memory: Memory | None) -> None:
     text = f"{machine()}; one worker{points}.\n\n{table(curves)}\n"
     if memory is not None:
         text += (
-            f"\nOf ten million jobs remembered in one run, each took {memory.bytes_each:.1f} bytes of resident memory. "
+            f"\nOf ten million jobs remembered in one run, each took {memory.bytes_each:.1f} bytes of the "
+            f"{memory.resident / 1e6:,.0f} MB that were resident at rest; while the worker caught up it held "
+            f"{memory.peak / 1e6:,.0f} MB at most. "
             f"Once the group had given up a killed worker, a new one, with {DAYS} days of panes, stood at the end "
             f"again {memory.ready_seconds:.1f} s after its start.\n"
         )
