@@ -42,11 +42,11 @@ def build_app(settings: Settings, partitions: int, owner: Owner) -> faust.App:
         web_port=settings.web_port,
         # Faust's own way of putting it together leaves an IPv6 address without its brackets.
         canonical_url=URL.build(scheme="http", host=settings.advertised_host, port=settings.web_port),
-        # Only our own routes are served; Faust's own show settings and tables to anyone.
-        web_router_enabled=False,
-        web_tables_enabled=False,
+        # Faust's own routes show topics, tables and who has which partition; its /metrics would stand in ours' way.
+        web_router_enabled=settings.web_faust,
+        web_tables_enabled=settings.web_faust,
         web_graph_enabled=False,
-        web_stats_enabled=False,
+        web_stats_enabled=settings.web_faust,
         web_metrics_enabled=False,
         worker_redirect_stdouts=False,
         autodiscover=False,

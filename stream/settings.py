@@ -69,6 +69,7 @@ class Settings(BaseSettings):
     web_token: SecretStr | None = None
     web_public: bool = Field(False, description="Whether others may read without a token.")
     web_hosts: str = Field("", description="Names by which people reach a worker, comma-separated.")
+    web_faust: bool = Field(False, description="Whether a worker serves Faust's own pages too.")
     web_proxies: str = Field("", description="Addresses or networks of trusted proxies, comma-separated.")
     gateway_host: str = "127.0.0.1"
     gateway_port: int = Field(8080, ge=1, le=65_535)

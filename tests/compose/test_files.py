@@ -67,6 +67,7 @@ FIXED = {
     "web_public",
     "web_hosts",  # whoever reaches the published port may read
     "web_proxies",
+    "web_faust",  # the dashboard's address leads to any worker, and these pages are each worker's own
     "rules",  # a file that is mounted
     "notify",
     "daily_api_url",

@@ -50,3 +50,12 @@ async def test_every_answer_fits_the_document(bootstrap: str, unique: str, tmp_p
             says(document, "/api/rates", status).validate(problem)
         assert [(await worker.get(path))[0] for path in FAUSTS_OWN] == [404] * len(FAUSTS_OWN)
         assert {rate["preset"] for rate in (await worker.answer("/api/rates?window=1h"))["rates"]} == set(PRESETS)
+
+
+async def test_who_asks_for_fausts_own_pages_gets_them(bootstrap: str, unique: str, tmp_path: Path) -> None:
+    async with deploy(bootstrap, unique, tmp_path, DEFAULT_RULES, web_faust=True) as deployment:
+        worker = await deployment.start().ready()
+        assert [(await worker.get(path))[0] for path in ("/router/", "/router/topics", "/table/", "/assignment/")] == [
+            200
+        ] * 4
+        assert (await worker.get("/api/about"))[0] == 200
