@@ -31,11 +31,11 @@ CHUNK_RECORDS = 20_000
 CHUNKS_AHEAD = 4
 """Chunks that may wait to be worked on: enough to stay busy, few enough to stay small."""
 
-FEW_RECORDS = 500
-"""Fewer than so many are little: a chunk costs a millisecond or two however small it is, most of it but once if others
-come with it."""
+FEW_RECORDS = 5_000
+"""Fewer than so many are little, some 20 ms of work: a chunk costs a millisecond or two however small it is, most of it
+but once if others come with it."""
 
-FEW_BYTES = 100_000
+FEW_BYTES = 1_000_000
 """The broker answers at once when it has so much, and otherwise waits for more: were each record sent as it comes, a
 thousand a second would take a twentieth of a core to receive."""
 
