@@ -177,7 +177,8 @@ def _remembering(course: Course, events: Iterator[Event]) -> presetwatch.App:
     topics.create(course.bootstrap, topic, PARTITIONS)
     topics.fill(course.bootstrap, topic, events)
     app = course.app(topic, Setting("", window=f"{DAYS}d"))
-    return replace(app, settings={"DEDUPE_HORIZON": f"{DAYS + 1}d"})
+    # What a quiet worker remembers would expire by the wall clock.
+    return replace(app, settings={"DEDUPE_HORIZON": f"{DAYS + 1}d", "IDLE_AFTER": "7d"})
 
 
 def _at_rest(running: presetwatch.Workers) -> int:
