@@ -155,7 +155,7 @@ class Pipeline:
         pens = [Pen(self.settings.app_id, partition, new_claim()) for partition in sorted(partitions)]
         claimed = await self.outbox.send(claim for pen in pens for claim in pen.claims())
         where = [(table, pen.partition) for pen in pens for table in TABLES]
-        ends = {place: ack.offset for place, ack in zip(where, claimed, strict=True)}
+        ends = dict(zip(where, (ack.offset for ack in claimed), strict=True))
         # One half is restored while the other is read.
         halves = [half for half in (pens[::2], pens[1::2]) if half]
         reads = [asyncio.create_task(self._read(half, ends)) for half in halves]

@@ -40,7 +40,7 @@ FEW_BYTES = 1_000_000
 thousand a second would take a twentieth of a core to receive."""
 
 SAME_ANSWER_SECONDS = 0.003
-"""What a broker answers reaches us partition by partition, within so much time."""
+"""What a broker answers reaches us partition by partition: so long the rest of it is waited for."""
 
 POLL_SECONDS = 0.1
 
