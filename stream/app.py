@@ -6,12 +6,21 @@ Law: an app is built from settings and the broker's partition count alone, and b
 from pathlib import Path
 
 import faust
+from faust.tables import TableManager
+from mode import Seconds
 from yarl import URL
 
 from stream.clients import LARGEST_REQUEST, credentials, librdkafka_reader
 from stream.reader import Reader
 from stream.settings import Settings
 from stream.transport import ChunkedTransport, Owner
+
+
+class TablesFromTheStart(TableManager):
+    """Faust's tables, which are all known before it starts."""
+
+    async def sleep(self, seconds: Seconds) -> None:
+        """Wait for no table to be declared late, for which Faust has a worker start a second later."""
 
 
 def build_app(settings: Settings, partitions: int, owner: Owner) -> faust.App:
@@ -27,8 +36,11 @@ def build_app(settings: Settings, partitions: int, owner: Owner) -> faust.App:
         broker_request_timeout=30.0,
         broker_commit_interval=1.0,
         consumer_auto_offset_reset="earliest",
+        # Who leads the group gives out the partitions it knows of, and asks for others only this often.
+        consumer_metadata_max_age_ms=10_000,
         producer_max_request_size=LARGEST_REQUEST,
         store="memory://",
+        TableManager=TablesFromTheStart,
         datadir=Path(settings.data_dir) / "faust",
         table_standby_replicas=0,
         topic_partitions=partitions,

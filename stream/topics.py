@@ -4,7 +4,9 @@ Law: the topics between the stages and the changelogs have as many partitions as
 owns the same partition of all of them. A topic that does not fit is reported in one sentence and never worked around.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
@@ -146,6 +148,22 @@ async def _create_missing(
     ]
     for sentence in await make_topics(admin, missing):
         tell(sentence)
+    await _until_known(admin, {topic.name for topic in missing})
+
+
+KNOWN_SECONDS, LOOK_AGAIN_SECONDS = 20.0, 0.1
+
+
+async def _until_known(admin: AIOKafkaAdminClient, made: set[str]) -> None:
+    """Wait until the broker tells of topics just made, which a busy one may take seconds for.
+
+    A group that first meets before that gives out what it knows of, and whoever waits for the rest waits for long.
+    One may not be allowed to look at a topic, or may meet a broker that still lags: so not for ever.
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout(KNOWN_SECONDS):
+            while not made <= set(await _partitions_of(admin)):  # noqa: ASYNC110  # a broker cannot tell that it knows
+                await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
 
 def identify(settings: Settings, partitions: int) -> EventsTopic:

@@ -17,7 +17,7 @@ from aiokafka.errors import (
 from stream.cli.reach import describe
 from stream.settings import Settings
 from stream.topic_configs import Config, make_topics
-from stream.topics import COMPACTED, KEPT_A_WEEK
+from stream.topics import COMPACTED, KEPT_A_WEEK, ensure_topics, wanted
 
 MEBIBYTE = 2**20
 Refusal = tuple[int, str]
@@ -135,3 +135,30 @@ async def test_what_is_refused_for_another_reason_is_not_tried_with_less() -> No
 
 def sentence_for(error: KafkaError) -> str:
     return describe(Settings(_env_file=None), error)
+
+
+class LateCluster(Cluster):
+    """Tells of topics only once it has been asked a few times after it made them."""
+
+    asked_since = 0
+
+    async def describe_topics(self) -> list[dict[str, Any]]:
+        self.asked_since += 1
+        told = self.made if self.asked_since >= 3 else {}
+        return [{"topic": name, "partitions": [None], "error_code": 0} for name in told]
+
+    async def describe_configs(self, asked: list[Any]) -> list[Any]:
+        return []
+
+    async def start(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+async def test_topics_just_made_are_waited_for_until_the_broker_tells_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = LateCluster(lambda _: None)
+    monkeypatch.setattr("stream.topics.AIOKafkaAdminClient", lambda **_: cluster)
+    assert await ensure_topics(Settings(_env_file=None)) == Settings(_env_file=None).partitions
+    described = {topic["topic"] for topic in await cluster.describe_topics()}
+    assert described == set(wanted(Settings(_env_file=None)))
+    assert cluster.asked_since == 4
