@@ -22,7 +22,11 @@ def hide(pipeline: Pipeline, _: Path) -> None:
     topic = pipeline.settings.tallies_topic
     admin.delete_topics([topic], operation_timeout=10)[topic].result()
     again = NewTopic(topic, pipeline.partitions, pipeline.settings.replication)
-    timer = Timer(AFTER_SECONDS, admin.create_topics, [[again]])
+
+    def make() -> None:
+        admin.create_topics([again])[topic].result()
+
+    timer = Timer(AFTER_SECONDS, make)
     timer.daemon = True
     timer.start()
 
