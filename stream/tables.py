@@ -29,8 +29,6 @@ WRITER = "writer"
 
 BATCH_RECORDS = 10_000
 PATIENCE_SECONDS = 30.0
-READING = {"fetch.wait.max.ms": 10}
-"""What has been read to the end already is asked for too, and the broker holds the rest back as long as it waits."""
 
 
 class RecoveryStalled(Exception):
@@ -100,7 +98,7 @@ Ends = Mapping[tuple[str, int], int]
 def recover(connection: Mapping[str, Any], app_id: str, ends: Ends) -> "Held":
     """Read changelog partitions up to the offsets of one's own claims; blocks. Raises `RecoveryStalled`."""
     held = {tp: Recovered() for tp in ends}
-    consumer = Consumer({**connection, **READING})
+    consumer = Consumer(dict(connection))
     topics = {changelog_of(app_id, table): table for table in TABLES}
     left = {(changelog_of(app_id, table), partition): end for (table, partition), end in ends.items()}
     try:
