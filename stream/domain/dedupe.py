@@ -31,7 +31,7 @@ UNKNOWN = 0
 
 JOB_BYTES = NAME_BYTES + 4
 
-MERGE_AT = 2
+MERGE_AT = 4
 """A run is merged into the one before it unless that is more than this many times as long."""
 
 
@@ -128,19 +128,19 @@ class _Run:
     def __len__(self) -> int:
         return len(self.notes)
 
-    def recall(self, keys: Keys, low: NDArray[np.uint64]) -> Notes:
-        """Return the notes of jobs by their keys, which ascend, and the low halves of their names."""
-        found = np.zeros(len(keys), np.uint32)
-        at = np.searchsorted(self.keys, keys)
-        hits = np.flatnonzero(self.keys[np.minimum(at, len(self) - 1)] == keys)
+    def recall(self, keys: Keys, low: NDArray[np.uint64], noted: Notes) -> None:
+        """Note of jobs what is remembered, by their keys, which ascend, and the low halves of their names."""
+        at = self.keys.searchsorted(keys)
+        hits = np.flatnonzero(self.keys.take(at, mode="clip") == keys)
+        if not len(hits):
+            return
         at = at[hits]
         # Jobs that share their key are next to each other, and rare.
-        is_alone = self.keys[np.minimum(at + 1, len(self) - 1)] != self.keys[at]
+        is_alone = self.keys.take(at + 1, mode="clip") != self.keys[at]
         is_same = self.low[at] == low[hits]
-        found[hits] = np.where(is_alone & is_same, self.notes[at], UNKNOWN)
+        noted[hits] = np.maximum(noted[hits], np.where(is_alone & is_same, self.notes[at], UNKNOWN))
         for row, first in zip(hits[~is_alone].tolist(), at[~is_alone].tolist(), strict=True):
-            found[row] = self._note(first, keys[row], low[row])
-        return found
+            noted[row] = max(int(noted[row]), self._note(first, keys[row], low[row]))
 
     def _note(self, at: int, key: np.uint64, low: np.uint64) -> int:
         noted = UNKNOWN
@@ -179,10 +179,11 @@ class RememberedJobs:
 
         `order` sorts the jobs by their keys.
         """
-        found = np.zeros(len(names), np.uint32)
+        noted, found = np.zeros((2, len(names)), np.uint32)
         ascending, low = keys[order], names[order, 1]
         for run in self.runs:
-            found[order] = np.maximum(found[order], run.recall(ascending, low))
+            run.recall(ascending, low, noted)
+        found[order] = noted
         return found
 
     def remember(self, jobs: Jobs) -> None:

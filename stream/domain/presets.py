@@ -34,8 +34,8 @@ class Bounded:
         self, kinds: Sequence[Kind], codes: NDArray[np.intp], newest: Times, oldest: Times
     ) -> tuple[Sequence[Kind], NDArray[np.intp]]:
         """Return kinds and codes of jobs, in log order, with presets bounded; the times are starts of panes."""
-        named = {kind.preset for kind in kinds} | self.known.keys()
-        if len(named - _NOT_COUNTED) <= self.most:
+        fresh = {kind.preset for kind in kinds if kind.preset not in self.known}
+        if len(self.known) + len(fresh) - sum(name in self.known or name in fresh for name in _NOT_COUNTED) <= self.most:
             return kinds, codes
         code_of: dict[Kind, int] = {}
         bounded = [

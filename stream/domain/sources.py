@@ -73,6 +73,8 @@ class SourceState:
     """The pane starts of `panes` as a heap, oldest first."""
     newest_pane: dict[str, int] = field(default_factory=dict)
     """Per preset, the start of its newest pane: a preset is known while that pane is retained."""
+    oldest: int = 0
+    """The start of the oldest pane that was retained when presets were last looked through."""
     forwarded_to: dict[int, int] = field(default_factory=dict)
     """By home, the offset up to which its forwarded records must be counted before this source's time has passed."""
 
@@ -105,8 +107,9 @@ class SourceState:
         oldest = oldest_retained(self.watermark_ms, self.policy)
         while self.starts and self.starts[0] < oldest:
             del self.panes[heappop(self.starts)]
-        for preset in [preset for preset, newest in self.newest_pane.items() if newest < oldest]:
-            del self.newest_pane[preset]
+        if oldest > self.oldest:
+            self.oldest = oldest
+            self.newest_pane = {preset: newest for preset, newest in self.newest_pane.items() if newest >= oldest}
 
 
 class Sources(NamedTuple):
