@@ -192,6 +192,11 @@ class Pipeline:
         """Return those who read the topics."""
         return list(cast("ChunkedTransport", self.app.transport).readers.values())
 
+    def hurry(self) -> None:
+        """Let what comes be seen as soon as it can be, for a while."""
+        for reader in self.readers():
+            reader.hurry()
+
     async def tally(self, stream: StreamT[Any]) -> None:
         """Count chunks of source records."""
         async for chunks in stream:

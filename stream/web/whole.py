@@ -32,6 +32,7 @@ class Whole:
         """Return this worker's boards by partition; raises a 503 problem while they are not complete."""
         if not self.pipeline.is_ready():
             raise unavailable("This worker is still joining or recovering its tables.")
+        self.pipeline.hurry()
         owned = self.pipeline.deciding.owned
         return {partition: owned[partition].board for partition in owned}
 
