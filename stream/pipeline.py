@@ -27,13 +27,13 @@ from stream.domain.rules import RuleSet
 from stream.memory import GIVE_BACK_SECONDS, give_back, uncollected
 from stream.outbox import Outbox
 from stream.policies import counting_policy, deciding_policy
-from stream.reader import CHUNKS_AHEAD, Chunk, Reader
+from stream.reader import CHUNKS_AHEAD, Chunk, Chunks, Reader
 from stream.reloading import LOOK_SECONDS as RULES_SECONDS
 from stream.reloading import Reloading
 from stream.settings import Settings
 from stream.tables import Ends, Held, Pen, declare_tables, new_claim, recover
 from stream.topics import TABLES, EventsTopic
-from stream.transport import ChunkedConsumer, ChunkedTransport, Chunks, place
+from stream.transport import ChunkedConsumer, ChunkedTransport, place
 
 Take = Callable[[Chunk], Coroutine[Any, Any, int | None]]
 log = structlog.get_logger(__name__)
@@ -68,6 +68,8 @@ class Pipeline:
         self.recoveries = 0
         self._reading_tables = asyncio.Lock()
         self._has_resumed = False
+        self._has_whole = False
+        """Whether of each partition it has been given every topic: a broker may tell late of one of them."""
         self._orphaned_at: dict[int, float] = {}
         self._declare()
 
@@ -107,9 +109,13 @@ class Pipeline:
         self.deciding.owned.resume()
         for partition in {tp.partition for tp in owned}:
             await self.counting.make_good(partition)
-        self._has_resumed = True
+        self._has_resumed, self._has_whole = True, self._are_whole(owned)
         log.info("partitions_assigned", partitions=sorted({tp.partition for tp in owned}))
         return positions
+
+    def _are_whole(self, owned: set[TP]) -> bool:
+        chunked = {reader.topic for reader in self.readers()}
+        return owned == {TP(topic, tp.partition) for topic in chunked for tp in owned}
 
     async def _take_over(self, owned: set[TP]) -> dict[TP, int]:
         await self._recover({tp.partition for tp in owned if self._is_new(tp)})
@@ -177,7 +183,7 @@ class Pipeline:
 
     def is_ready(self) -> bool:
         """Tell whether the worker has joined and recovered everything it owns."""
-        return self._has_resumed and not self.app.rebalancing and self.deciding.has_caught_up()
+        return self._has_whole and not self.app.rebalancing and self.deciding.has_caught_up()
 
     def positions(self) -> dict[TP, int]:
         """Return where each partition that is read here has come to."""

@@ -9,7 +9,7 @@ librdkafka delivers 2.4 times as many records a CPU-second as aiokafka, and it n
 import asyncio
 from array import array
 from collections import defaultdict, deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -27,10 +27,11 @@ FETCH_RECORDS = 80_000
 milliseconds whatever it holds, so a worker that catches up does a third more a second than with 2,500 of each."""
 
 CHUNK_RECORDS = 20_000
-"""At most this many records make a chunk, some 70 ms of work during which nothing else is answered."""
+"""At most this many records make a chunk, or chunks that are worked on together: some 70 ms of work during which
+nothing else is answered."""
 
 CHUNKS_AHEAD = 4
-"""Chunks that may wait to be worked on: enough to stay busy, few enough to stay small."""
+"""`Chunks` that may wait to be worked on: enough to stay busy, few enough to stay small."""
 
 FEW_RECORDS = 5_000
 """Fewer than so many are little, some 20 ms of work: a chunk costs a millisecond or two however small it is, most of it
@@ -74,10 +75,14 @@ class Chunk:
     run: Run
 
 
+Chunks = tuple[Chunk, ...]
+"""Chunks of one topic, each of another partition, that are to be worked on together."""
+
+
 class Brought(NamedTuple):
     """What was fetched."""
 
-    chunks: list[Chunk]
+    chunks: list[Chunks]
     out_of_range: set[int]
     """Partitions whose log does not hold the offset to read next: it was cut, or made anew."""
 
@@ -108,7 +113,7 @@ class Reader:
         """Where the log of a partition was seen to end, unless records have come since."""
         self._poll: asyncio.Future[_Fetched] | None = None
         self.waiting = 0
-        """Chunks that have been handed on and not worked on yet."""
+        """How many `Chunks` have been handed on and not worked on yet."""
         self.finished = 0
 
     @property
@@ -219,12 +224,13 @@ class Reader:
         assert self._poll is not None
         fetched, self._poll = self._poll.result(), None
         found = [chunk for order, chunk in fetched.chunks if self._is_in_force(order, chunk.partition)]
-        self.waiting += len(found)
         for chunk in found:
             self._ends.pop(chunk.partition, None)
         self._ends |= {each: end for order, each, end in fetched.ends if self._is_in_force(order, each)}
         cut = {partition for order, partition, error in fetched.errors if self._is_cut(order, partition, error)}
-        return Brought(found, cut)
+        groups = together(found)
+        self.waiting += len(groups)
+        return Brought(groups, cut)
 
     def _is_in_force(self, order: int, partition: int) -> bool:
         return self._ordered.get(partition) == order
@@ -237,7 +243,7 @@ class Reader:
         return False
 
     def done(self) -> None:
-        """Take note that a chunk has been worked on, or dropped."""
+        """Take note that `Chunks` have been worked on, or dropped."""
         self.waiting -= self.waiting > 0
         self.finished += 1
 
@@ -254,6 +260,22 @@ class Reader:
         self._executor.shutdown(wait=True, cancel_futures=True)
         if self._connected is not None:
             self._connected.close()
+
+
+def together(chunks: Iterable[Chunk]) -> list[Chunks]:
+    """Put chunks together, in order, as long as they are of different partitions and little in all."""
+    groups: list[list[Chunk]] = []
+    for chunk in chunks:
+        if groups and _has_room(groups[-1], chunk):
+            groups[-1].append(chunk)
+        else:
+            groups.append([chunk])
+    return list(map(tuple, groups))
+
+
+def _has_room(group: list[Chunk], chunk: Chunk) -> bool:
+    is_little = sum(len(each.run.offsets) for each in (*group, chunk)) <= CHUNK_RECORDS
+    return is_little and all(each.partition != chunk.partition for each in group)
 
 
 def _gathering(milliseconds: int) -> dict[str, int]:

@@ -19,10 +19,7 @@ from faust.transport.consumer import RecordMap
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, AppT, ConsumerMessage, Message
 
-from stream.reader import FEW_RECORDS, POLL_SECONDS, Chunk, Reader
-
-Chunks = tuple[Chunk, ...]
-"""Chunks of one topic, each of another partition."""
+from stream.reader import POLL_SECONDS, Chunk, Chunks, Reader
 
 
 class Owner(Protocol):
@@ -124,7 +121,7 @@ class ChunkedConsumer(driver.Consumer):
         if brought.out_of_range:
             await self._chunking.owner.reposition({TP(reader.topic, partition) for partition in brought.out_of_range})
         given: dict[TP, list[Chunks]] = {}
-        for chunks in _together(brought.chunks):
+        for chunks in brought.chunks:
             given.setdefault(place(chunks[0]), []).append(chunks)
         return given
 
@@ -166,8 +163,7 @@ class ChunkedConsumer(driver.Consumer):
             self.ack(self._as_message((chunk,)))
 
     def _make_room(self, chunks: Chunks) -> None:
-        for chunk in chunks:
-            self._chunking.readers[chunk.topic].done()
+        self._chunking.readers[chunks[0].topic].done()
         if self._more_room is not None and not self._more_room.done():
             self._more_room.set_result(None)
 
@@ -205,12 +201,6 @@ class ChunkedConsumer(driver.Consumer):
 def place(chunk: Chunk) -> TP:
     """Return what partition of which topic a chunk is of."""
     return TP(chunk.topic, chunk.partition)
-
-
-def _together(chunks: list[Chunk]) -> list[Chunks]:
-    """Put what was fetched at once together where it is little, of which no partition has more than one chunk."""
-    is_little = sum(len(chunk.run.offsets) for chunk in chunks) < FEW_RECORDS
-    return [tuple(chunks)] if chunks and is_little else [(chunk,) for chunk in chunks]
 
 
 class ChunkedTransport(driver.Transport):

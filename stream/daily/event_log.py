@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
+from itertools import chain
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
@@ -117,7 +118,6 @@ async def _runs(reader: Reader, extents: Mapping[int, Extent]) -> AsyncIterator[
         for partition, run in await _fetch(reader):
             positions[partition] = run.offsets[-1] + 1
             yield partition, run
-            reader.done()
 
 
 async def _fetch(reader: Reader) -> list[tuple[int, Run]]:
@@ -133,6 +133,6 @@ async def _fetch(reader: Reader) -> list[tuple[int, Run]]:
         if brought.out_of_range:
             raise LogUnreadable("it was cut, or made anew, while it was read")
         if brought.chunks or fetched.ends:
-            return [(chunk.partition, chunk.run) for chunk in brought.chunks]
+            return [(chunk.partition, chunk.run) for chunk in chain(*brought.chunks)]
         if loop.time() > gives_up_at:
             raise LogUnreadable(f"no answer within {ANSWERS_WITHIN_SECONDS:g} s")

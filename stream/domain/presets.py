@@ -35,7 +35,8 @@ class Bounded:
     ) -> tuple[Sequence[Kind], NDArray[np.intp]]:
         """Return kinds and codes of jobs, in log order, with presets bounded; the times are starts of panes."""
         fresh = {kind.preset for kind in kinds if kind.preset not in self.known}
-        if len(self.known) + len(fresh) - sum(name in self.known or name in fresh for name in _NOT_COUNTED) <= self.most:
+        not_counted = sum(name in self.known or name in fresh for name in _NOT_COUNTED)
+        if len(self.known) + len(fresh) - not_counted <= self.most:
             return kinds, codes
         code_of: dict[Kind, int] = {}
         bounded = [

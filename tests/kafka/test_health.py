@@ -13,6 +13,7 @@ from stream.clients import librdkafka
 from stream.probe import Probe
 from tests.kafka.chaos.broker import Broker
 from tests.kafka.harness import Delivery, Worker, deploy, eventually
+from tests.kafka.late_worker import AFTER_SECONDS
 from tests.kafka.test_end_to_end import DEMO_RULES
 from tests.webhooks import T0_MS, body
 
@@ -92,13 +93,14 @@ async def test_a_worker_whose_last_commit_is_never_answered_ends_all_the_same(
         await (await deployment.start().ready()).rate("summarize", 100, "?window=1h")
 
 
-async def test_a_worker_whose_broker_tells_late_of_a_topic_does_not_wait_for_long(
+async def test_a_worker_whose_broker_tells_late_of_a_topic_is_ready_when_it_has_it_and_does_not_wait_for_long(
     bootstrap: str, unique: str, tmp_path: Path
 ) -> None:
     async with deploy(bootstrap, unique, tmp_path, DEMO_RULES) as deployment:
         deployment.entry = "tests.kafka.late_worker"
         since = monotonic()
         worker = await deployment.start().ready()
+        assert monotonic() - since > AFTER_SECONDS
         await deployment.produce([job(number) for number in range(100)])
         await worker.rate("summarize", 100, "?window=1h")
         assert monotonic() - since < WITHIN_SECONDS

@@ -1,19 +1,26 @@
 """What a reader says of its chunks is true, whenever it is told to read elsewhere."""
 
 import asyncio
+from array import array
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from itertools import chain
+from time import monotonic
 
 import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from stream.reader import Chunk, Reader
+from stream.domain.records import Run
+from stream.reader import CHUNK_RECORDS, FEW_BYTES, Chunk, Reader, together
 from tests.kafka.harness import PATIENCE_SECONDS
 
 RECORDS = 50
 MOVES = 5
 """Tries: whether records come while a reader is still waiting for others is up to the broker."""
+
+GATHER_MS = 50_000
+"""Longer than a test would wait, were it waited for."""
 
 
 @pytest.fixture
@@ -32,8 +39,9 @@ def topic(bootstrap: str, unique: str) -> str:
 
 
 @contextmanager
-def reading(bootstrap: str, topic: str) -> Iterator[Reader]:
-    reader = Reader(topic, {"bootstrap.servers": bootstrap, "group.id": "unused", "enable.auto.commit": False})
+def reading(bootstrap: str, topic: str, gather_ms: int = 0) -> Iterator[Reader]:
+    connection = {"bootstrap.servers": bootstrap, "group.id": "unused", "enable.auto.commit": False}
+    reader = Reader(topic, connection, gather_ms)
     try:
         yield reader
     finally:
@@ -44,8 +52,9 @@ async def chunks(reader: Reader) -> AsyncIterator[Chunk]:
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             await reader.polling()
-            for chunk in reader.take().chunks:
-                yield chunk
+            for group in reader.take().chunks:
+                for chunk in group:
+                    yield chunk
                 reader.done()
 
 
@@ -133,5 +142,36 @@ async def test_what_lies_outside_the_log_is_said_and_other_partitions_are_still_
                 await reader.polling()
                 brought = reader.take()
                 cut |= brought.out_of_range
-                offsets += [offset for chunk in brought.chunks for offset in chunk.run.offsets]
+                offsets += [offset for chunk in chain(*brought.chunks) for offset in chunk.run.offsets]
         assert (cut, offsets) == ({0}, list(range(RECORDS)))
+
+
+async def test_more_is_waited_for_unless_somebody_looks(bootstrap: str, topic: str) -> None:
+    producer = Producer({"bootstrap.servers": bootstrap})
+    for _ in range(RECORDS):
+        producer.produce(topic, b"x" * (2 * FEW_BYTES // RECORDS), partition=1)
+    assert producer.flush(PATIENCE_SECONDS) == 0
+    with reading(bootstrap, topic, gather_ms=GATHER_MS) as reader:
+        reader.assign({1: RECORDS})
+        waits = reader.polling()
+        await asyncio.wait([waits], timeout=1)
+        assert not waits.done()
+        reader.hurry()
+        since = monotonic()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await waits
+        assert monotonic() - since < GATHER_MS / 1000
+        assert reader.take().chunks
+
+
+def test_chunks_are_put_together_in_order_each_of_another_partition_and_few_in_all() -> None:
+    sizes = [(0, 1), (1, 1), (0, 1), (2, CHUNK_RECORDS - 1), (1, 1), (3, CHUNK_RECORDS), (0, 1)]
+    chunks = [Chunk("events", partition, number, _run(size)) for number, (partition, size) in enumerate(sizes)]
+    groups = together(chunks)
+    assert list(chain(*groups)) == chunks
+    assert [[chunk.partition for chunk in group] for group in groups] == [[0, 1], [0, 2], [1], [3], [0]]
+    assert together([]) == []
+
+
+def _run(size: int) -> Run:
+    return Run(range(size), array("q", [0]) * size, [b""] * size, [b""] * size)
