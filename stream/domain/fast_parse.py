@@ -26,6 +26,9 @@ LONG_BYTES = 4_000
 
 MAX_OPENED = 150
 
+FEW_PRESETS = 8
+"""Presets of one length are told apart one by one while each is that of one event in so many, or of more."""
+
 
 class _Input(msgspec.Struct, gc=False):
     sourceType: str | None = None  # noqa: N815  # as Daily has it
@@ -120,14 +123,21 @@ class _Columns:
 
 def _of_one_length(values: Sequence[bytes | None], few: int) -> Iterator[Rows]:
     """Yield the rows of values that are equally long, where there are not too few of them."""
-    sizes = list(map(len, values if all(values) else [value or b"" for value in values]))  # type: ignore[arg-type]
-    lengths = np.where(np.array(sizes) > MAX_BYTES, 0, sizes).astype(np.uint16)
+    sizes = _sizes(values)
+    lengths = np.where(sizes > MAX_BYTES, 0, sizes).astype(np.uint16)
     order = np.argsort(lengths, kind="stable")
     ascending = lengths[order]
     cuts = np.flatnonzero(ascending[1:] != ascending[:-1]) + 1
     for first, end in pairwise((0, *cuts.tolist(), len(order))):
         if end - first >= few and ascending[first]:
             yield order[first:end]
+
+
+def _sizes(values: Sequence[Any]) -> NDArray[np.int64]:
+    try:
+        return np.fromiter(map(len, values), np.int64, len(values))
+    except TypeError:  # some have no value at all, which is rare and dear to look for
+        return _sizes([value or b"" for value in values])
 
 
 def _read_alike(values: Any, rows: Rows, few: int, columns: _Columns, code_of: dict[Said, int]) -> None:
@@ -144,15 +154,22 @@ def _read_alike(values: Any, rows: Rows, few: int, columns: _Columns, code_of: d
         rows = rows[~columns.taken[rows]]
 
 
-def _codes(alike: Alike, said: Said, code_of: dict[Said, int]) -> int | list[int]:
+def _codes(alike: Alike, said: Said, code_of: dict[Said, int]) -> int | NDArray[np.intp]:
     if alike.presets is None:
         return code_of.setdefault(said, len(code_of))
-    _, source, error = said
-    of = {
-        preset: code_of.setdefault((preset.decode(), source, error), len(code_of))
-        for preset in dict.fromkeys(alike.presets)
-    }
-    return [of[preset] for preset in alike.presets]
+    presets, (_, source, error) = alike.presets, said
+    codes, left, taken = np.empty(len(presets), np.intp), np.arange(len(presets)), len(presets)
+    # Comparing all with one is the faster the fewer presets there are; looking each up does not depend on it.
+    while len(left) and taken * FEW_PRESETS >= len(left):
+        is_one = presets[left] == presets[left[0]]
+        one = (presets[left[0]].decode(), source, error)
+        codes[left[is_one]] = code_of.setdefault(one, len(code_of))
+        taken, left = int(np.count_nonzero(is_one)), left[~is_one]
+    if len(left):
+        names = presets[left].tolist()
+        of = {name: code_of.setdefault((name.decode(), source, error), len(code_of)) for name in dict.fromkeys(names)}
+        codes[left] = [of[name] for name in names]
+    return codes
 
 
 def _read_each(values: Sequence[bytes | None], rows: Rows, columns: _Columns, code_of: dict[Said, int]) -> None:

@@ -25,9 +25,10 @@ UUID_CHARS = 36
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _DASHES = [8, 13, 18, 23]
 _DIGITS = np.delete(np.arange(UUID_CHARS), _DASHES)
-_NOT_A_DIGIT = 255
-_VALUES = np.full(256, _NOT_A_DIGIT, np.uint8)
-_VALUES[np.frombuffer(b"0123456789abcdef", np.uint8)] = range(16)
+_NOT_DIGITS = 0xFFFF
+_PAIRS = np.full(2**16, _NOT_DIGITS, np.uint16)
+"""What two hexadecimal digits say, by the number that their characters are in memory."""
+_PAIRS[np.frombuffer(b"".join(b"%02x" % value for value in range(256)), np.uint16)] = range(256)
 
 
 class JobIds(Sequence[str]):
@@ -71,9 +72,9 @@ def names(job_ids: Sequence[str]) -> Names:
 
 
 def _name_all(job_ids: Sequence[str], chars: Characters) -> Names:
-    values = _VALUES[chars[:, _DIGITS]]
-    found = unpack_names((values[:, 0::2] << 4 | values[:, 1::2] & 15).tobytes())
-    sound = (chars[:, _DASHES] == ord("-")).all(axis=1) & (values != _NOT_A_DIGIT).all(axis=1)
+    pairs = _PAIRS.take(chars.take(_DIGITS, axis=1).view(np.uint16))
+    found = unpack_names(pairs.astype(np.uint8).tobytes())
+    sound = (chars[:, _DASHES] == ord("-")).all(axis=1) & (pairs != _NOT_DIGITS).all(axis=1)
     for row in np.flatnonzero(~sound).tolist():
         found[row] = unpack_names(_name(job_ids[row]))
     return found

@@ -35,9 +35,10 @@ _READ = frozenset((b"version", b"type", b"preset", b"sourceType", b"error"))
 _SENT = re.compile(rb'"event_ts"\s*:\s*([1-9][0-9]{0,9})(?:\.([0-9]{1,8}))?\s*[,}]')
 _QUOTE, _BACKSLASH, _ZERO, _SPACE, _TILDE = b'"\\0 ~'
 _NINE = 9
-_EXACT_BELOW = 2**53
-"""A float holds every whole number below this, and dividing two such numbers rounds as reading a decimal does
-(Clinger, How to Read Floating Point Numbers Accurately, 1990)."""
+_FLOAT_BITS = 53
+"""Of a float's significand (IEEE 754 binary64)."""
+_LEAST_BITS = 18
+"""With fewer bits before the point, eight decimals take more than 63 with those that a float has after it, and one."""
 
 Bytes = NDArray[np.uint8]
 Rows = NDArray[np.intp]
@@ -48,28 +49,55 @@ class Alike(NamedTuple):
 
     rows: Rows
     job_ids: Characters
-    presets: list[bytes] | None
+    presets: NDArray[np.bytes_] | None
     """None where all have the mould's."""
     sent: NDArray[np.float64]
 
 
 class _Digits(NamedTuple):
-    """Where the time stands, and what its digits are worth."""
+    """Where the time stands, and how it is read."""
 
     text: slice
-    at: NDArray[np.intp]
-    """Within the text."""
-    worth: NDArray[np.int64]
-    scale: float
+    whole: int
+    """So many digits stand before the point."""
+    places: int
+    """So many behind it."""
+    bits: int
+    """So many have the whole seconds of most."""
 
-    def read(self, digits: Bytes, texts: Bytes) -> NDArray[np.float64]:
-        """Return the numbers that these digits make, and these texts."""
-        whole = digits.astype(np.int64) @ self.worth
-        numbers: NDArray[np.float64] = whole / self.scale
-        long = np.flatnonzero(whole >= _EXACT_BELOW)
-        text, size = texts[long].tobytes(), texts.shape[1]
-        numbers[long] = [float(text[at : at + size]) for at in range(0, len(text), size)]
+    def split(self, texts: Bytes) -> tuple[Bytes, Bytes]:
+        """Return the digits before the point and behind it."""
+        digits = texts - np.uint8(_ZERO)
+        return digits[:, : self.whole], digits[:, digits.shape[1] - self.places :]
+
+    def read(self, whole: Bytes, fraction: Bytes, texts: Bytes) -> NDArray[np.float64]:
+        """Return the numbers that these digits make, each the float that is nearest."""
+        seconds, after = _number(whole), _FLOAT_BITS - self.bits
+        # Floats of so many bits before the point are the multiples of a power of two, and integers count those exactly.
+        # None lies halfway: fewer decimals than bits make it a fraction of a power of five.
+        steps = ((_number(fraction) << after + 1) + 10**self.places) // (2 * 10**self.places)
+        numbers: NDArray[np.float64] = seconds + steps / 2.0**after
+        other = np.flatnonzero(seconds >> self.bits - 1 != 1)
+        numbers[other] = [float(text) for text in texts[other].view(f"S{texts.shape[1]}").ravel().tolist()]
         return numbers
+
+
+def _number(digits: Bytes) -> NDArray[np.int64]:
+    found: NDArray[np.int64] = digits.astype(np.int64) @ 10 ** np.arange(digits.shape[1] - 1, -1, -1, dtype=np.int64)
+    return found
+
+
+class _Room(NamedTuple):
+    """Memory to hold a block of events against a mould, used again for each: numpy would ask for it anew."""
+
+    event: Bytes
+    same: Bytes
+    other: Bytes
+    is_quote: NDArray[np.bool_]
+
+    def of(self, count: int) -> "_Room":
+        """Return as much of it as so many events take."""
+        return _Room(self.event[:count], self.same[:count], self.other[:count], self.is_quote[:count])
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,28 +116,33 @@ class Mould:
     def fitting(self, values: Sequence[bytes], rows: Rows) -> Alike:
         """Return which of some events of its length fit, or just a few if it is not worth looking at all of them."""
         found: list[_Fitting] = []
+        room = self._room(min(BLOCK, len(rows)))
         for first in range(0, len(rows), BLOCK):
             block = rows[first : first + BLOCK]
-            found.append(self._fitting(block, b"".join([values[row] for row in block.tolist()])))
+            found.append(self._fitting(block, b"".join(map(values.__getitem__, block.tolist())), room))
             if not first and 2 * len(found[0].rows) < len(block):
                 break
         return self._read(_Fitting(*map(np.concatenate, zip(*found, strict=True))))
 
-    def _fitting(self, rows: Rows, text: bytes) -> "_Fitting":
+    def _room(self, count: int) -> _Room:
+        event, same = np.tile(self.event, (count, 1)), np.tile(self.same, (count, 1))
+        return _Room(event, same, np.empty_like(event), np.empty_like(event, np.bool_))
+
+    def _fitting(self, rows: Rows, text: bytes, room: _Room) -> "_Fitting":
         events = np.frombuffer(text, np.uint8).reshape(-1, len(self.event))
-        other = np.bitwise_xor(events, self.event)
-        np.bitwise_and(other, self.same, out=other)
-        if other.max() or not self._are_plain(events):
-            fits = (other.max(axis=1) == 0) & self._is_plain(events)
+        room = room.of(len(rows))
+        np.bitwise_xor(events, room.event, out=room.other)
+        np.bitwise_and(room.other, room.same, out=room.other)
+        if room.other.max() or not self._are_plain(events, text, room):
+            fits = (room.other.max(axis=1) == 0) & self._is_plain(events)
             rows, events = rows[fits], events[fits]
         return _Fitting(rows, events[:, self.job_id], events[:, self.preset], events[:, self.sent.text])
 
-    def _are_plain(self, events: Bytes) -> bool:
+    def _are_plain(self, events: Bytes, text: bytes, room: _Room) -> bool:
         """Tell whether all strings end where the mould's do and hold nothing odd, if all of its quotes are there."""
-        has_only_these = np.count_nonzero(events == _QUOTE) == self.quotes * len(events)
-        return bool(
-            has_only_these and events.min() >= _SPACE and events.max() <= _TILDE and (events != _BACKSLASH).all()
-        )
+        np.equal(events, _QUOTE, out=room.is_quote)
+        has_only_these = np.count_nonzero(room.is_quote) == self.quotes * len(events)
+        return bool(has_only_these and events.min() >= _SPACE and events.max() <= _TILDE and b"\\" not in text)
 
     def _is_plain(self, events: Bytes) -> NDArray[np.bool_]:
         """Tell the same of each of some events."""
@@ -118,14 +151,15 @@ class Mould:
         return found
 
     def _read(self, found: "_Fitting") -> Alike:
-        digits = found.times[:, self.sent.at] - np.uint8(_ZERO)
+        whole, fraction = self.sent.split(found.times)
+        are_digits = (whole <= _NINE).all(axis=1) & (fraction <= _NINE).all(axis=1)
         # An id of spaces only is none, and a number does not begin with a zero.
-        is_sound = (digits <= _NINE).all(axis=1) & (digits[:, 0] > 0) & (found.job_ids[:, 0] != _SPACE)
+        is_sound = are_digits & (whole[:, 0] > 0) & (found.job_ids[:, 0] != _SPACE)
         if not is_sound.all():
             return self._read(_Fitting(*(column[is_sound] for column in found)))
         is_one = (found.presets == self.event[self.preset]).all()
-        presets = None if is_one else found.presets.view(f"S{found.presets.shape[1]}").ravel().tolist()
-        return Alike(found.rows, found.job_ids, presets, self.sent.read(digits, found.times))
+        presets = None if is_one else found.presets.view(f"S{found.presets.shape[1]}").ravel()
+        return Alike(found.rows, found.job_ids, presets, self.sent.read(whole, fraction, found.times))
 
 
 class _Fitting(NamedTuple):
@@ -168,7 +202,5 @@ def _unread(value: bytes) -> Iterator[tuple[int, int]]:
 
 def _digits(sent: re.Match[bytes]) -> _Digits:
     whole, fraction = sent[1], sent[2] or b""
-    first, last = sent.start(1), sent.end(2) if fraction else sent.end(1)
-    count = len(whole) + len(fraction)
-    at = np.delete(np.arange(last - first), [len(whole)] if fraction else [])
-    return _Digits(slice(first, last), at, 10 ** np.arange(count - 1, -1, -1, dtype=np.int64), 10.0 ** len(fraction))
+    text = slice(sent.start(1), sent.end(2) if fraction else sent.end(1))
+    return _Digits(text, len(whole), len(fraction), max(int(whole).bit_length(), _LEAST_BITS))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from stream.domain import fast_parse
 from stream.domain.causes import Causes
 from stream.domain.columns import read
-from stream.domain.fast_parse import read_usual
+from stream.domain.fast_parse import FEW_PRESETS, read_usual
 from stream.domain.job_names import JobIds, characters, chosen, names
 from stream.domain.moulds import FEW
 from stream.domain.parse import Outcome, parse
@@ -130,10 +130,22 @@ def test_events_of_one_shape_read_together_as_they_do_one_by_one(told: list[tupl
     assert by_moulds(values) == one_by_one(values)
 
 
-@given(st.integers(1, 9_999_999_999), st.text("0123456789", min_size=1, max_size=8))
-def test_digits_make_the_number_that_they_say(whole: int, fraction: str) -> None:
-    value = finished().replace(b"%r" % (T0_MS / 1000), b"%d.%s" % (whole, fraction.encode()))
-    assert read_usual([value], few=1).sent.tolist() == [float(f"{whole}.{fraction}")]
+WHOLE = st.one_of(st.integers(1, 9_999_999_999), st.integers(2**30 - 9, 2**30 + 9), st.integers(2**31 - 9, 2**31 + 9))
+
+
+@given(st.lists(WHOLE, min_size=1), st.integers(0, 8), st.integers(0))
+def test_digits_make_the_numbers_that_they_say(wholes: list[int], places: int, number: int) -> None:
+    fraction = f".{number % 10**places:0{places}}" if places else ""
+    texts = [f"{whole}{fraction}" for whole in wholes]
+    values = [finished().replace(b"%r" % (T0_MS / 1000), text.encode()) for text in texts]
+    assert read_usual(values, few=1).sent.tolist() == [float(text) for text in texts]
+
+
+def test_of_more_presets_than_are_compared_each_is_read() -> None:
+    presets = [f"preset-{number:02}" for number in range(10 * FEW_PRESETS)]
+    values = [finished(preset=preset) for preset in [*presets, *reversed(presets)]]
+    read = read_usual(values, few=1)
+    assert [read.said[code][0] for code in read.codes] == [*presets, *reversed(presets)]
 
 
 @pytest.mark.parametrize(
