@@ -74,9 +74,11 @@ def names(job_ids: Sequence[str]) -> Names:
 def _name_all(job_ids: Sequence[str], chars: Characters) -> Names:
     pairs = _PAIRS.take(chars.take(_DIGITS, axis=1).view(np.uint16))
     found = unpack_names(pairs.astype(np.uint8).tobytes())
-    sound = (chars[:, _DASHES] == ord("-")).all(axis=1) & (pairs != _NOT_DIGITS).all(axis=1)
-    for row in np.flatnonzero(~sound).tolist():
-        found[row] = unpack_names(_name(job_ids[row]))
+    are_dashes = chars[:, _DASHES] == ord("-")
+    if not are_dashes.all() or pairs.max(initial=0) == _NOT_DIGITS:
+        is_sound = are_dashes.all(axis=1) & (pairs != _NOT_DIGITS).all(axis=1)
+        for row in np.flatnonzero(~is_sound).tolist():
+            found[row] = unpack_names(_name(job_ids[row]))
     return found
 
 

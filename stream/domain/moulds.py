@@ -152,9 +152,10 @@ class Mould:
 
     def _read(self, found: "_Fitting") -> Alike:
         whole, fraction = self.sent.split(found.times)
-        are_digits = (whole <= _NINE).all(axis=1) & (fraction <= _NINE).all(axis=1)
         # An id of spaces only is none, and a number does not begin with a zero.
-        is_sound = are_digits & (whole[:, 0] > 0) & (found.job_ids[:, 0] != _SPACE)
+        is_sound = (whole[:, 0] > 0) & (found.job_ids[:, 0] != _SPACE)
+        if max(whole.max(initial=0), fraction.max(initial=0)) > _NINE:
+            is_sound &= (whole <= _NINE).all(axis=1) & (fraction <= _NINE).all(axis=1)
         if not is_sound.all():
             return self._read(_Fitting(*(column[is_sound] for column in found)))
         is_one = (found.presets == self.event[self.preset]).all()

@@ -4,8 +4,10 @@ Law: what is counted of a run depends on its values and times; offsets say only 
 with records that are parked.
 """
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Protocol
 
 from stream.domain.fast_parse import UsualEvents
@@ -56,3 +58,34 @@ class Run:
         """Return the part that lies below an offset."""
         kept = sum(offset < end for offset in self.offsets) if self.offsets[-1] >= end else len(self.offsets)
         return Run(self.offsets[:kept], self.times[:kept], self.values[:kept], self.keys[:kept])
+
+
+def joined(runs: Sequence[Run], about: int) -> list[Run]:
+    """Join consecutive runs of a partition to as many as have about so many records each, all alike."""
+    size = sum(len(run.offsets) for run in runs)
+    share = size / max(1, round(size / about))
+    groups: list[list[Run]] = []
+    room = 0.0
+    for run in runs:
+        if room <= 0:
+            groups.append([])
+            room += share
+        groups[-1].append(run)
+        room -= len(run.offsets)
+    return [group[0] if len(group) == 1 else _join(group) for group in groups]
+
+
+def _join(runs: Sequence[Run]) -> Run:
+    times, values, keys = array("q"), list[bytes | None](), list[bytes | None]()
+    for run in runs:
+        times.extend(run.times)
+        values += run.values
+        keys += run.keys
+    return Run(_offsets([run.offsets for run in runs]), times, values, keys)
+
+
+def _offsets(parts: Sequence[Sequence[int]]) -> Sequence[int]:
+    first, last = parts[0][0], parts[-1][-1]
+    # Offsets of one partition ascend, so as many as there is room for are all there are.
+    is_whole = last - first == sum(map(len, parts)) - 1
+    return range(first, last + 1) if is_whole else list(chain.from_iterable(parts))

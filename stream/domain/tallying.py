@@ -116,7 +116,7 @@ class _Group:
 
     def evidence(self) -> Iterator[FailedJob]:
         """Yield all jobs that may be among the newest few, whichever way ties are broken."""
-        oldest = np.searchsorted(self.at_ms, self.newest(SAMPLES_KEPT)[0])
+        oldest = self.at_ms.searchsorted(self.newest(SAMPLES_KEPT)[0])
         reason, source_type = self.kind.cell.reason, self.kind.cell.source_type
         for at_ms, row in zip(self.at_ms[oldest:].tolist(), self.order[oldest:].tolist(), strict=True):
             yield FailedJob(at_ms, self.counted.job_ids[self.counted.rows[row]], reason, source_type)
