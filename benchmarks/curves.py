@@ -1,7 +1,7 @@
 """What presetwatch's cost depends on: events a CPU-second against presets, rules, windows, partitions, links, jobs.
 
     python -m benchmarks.curves             # all of them
-    python -m benchmarks.curves rules       # one curve
+    python -m benchmarks.curves rules       # one curve; what was recorded of the others stays
 
 Presets are tried twice: each as busy as one of three, and with all of them sharing what three had. A worker's cost is
 that of events and that of each preset's pane they change, so sharing makes events dearer: few are left to each pane.
@@ -19,10 +19,12 @@ import json
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
 from statistics import median
+from typing import TypedDict
 
 from matplotlib.figure import Figure
 
@@ -34,6 +36,7 @@ from stream.local.broker import EmbeddedBroker
 from stream.memory import GIVE_BACK_SECONDS
 
 RESULTS = Path(__file__).with_name("results")
+FIGURES = RESULTS / "curves.json"
 EVENTS = 300_000
 ROUNDS = 2
 PARTITIONS = 4
@@ -76,6 +79,20 @@ CURVES = {
     "partitions": [Setting(f"{count}", partitions=count) for count in (1, 4, 16, 64)],
     "lengths of links": [Setting(f"{count}", links=count) for count in (1, 10, 100)],
 }
+
+
+class Recorded(TypedDict):
+    """A curve's points, and the day they were measured on."""
+
+    on: str
+    points: dict[str, float]
+
+
+class Figures(TypedDict):
+    """What has been recorded, and what was told of memory."""
+
+    curves: dict[str, Recorded]
+    memory: str
 
 
 @dataclass(slots=True)
@@ -210,13 +227,13 @@ def _samples(running: presetwatch.Workers, end: int) -> Iterator[tuple[int, floa
         time.sleep(0.05)
 
 
-def chart(curves: dict[str, dict[str, float]]) -> Figure:
+def chart(curves: Mapping[str, Recorded]) -> Figure:
     """Return all curves side by side, each from zero."""
     figure = Figure(figsize=(3 * len(curves), 3))
-    top = max(max(points.values()) for points in curves.values())
-    for number, (name, points) in enumerate(curves.items()):
+    top = max(max(recorded["points"].values()) for recorded in curves.values())
+    for number, (name, recorded) in enumerate(curves.items()):
         axes = figure.add_subplot(1, len(curves), number + 1)
-        axes.plot(list(points), list(points.values()), marker="o", color="#1f6feb")
+        axes.plot(list(recorded["points"]), list(recorded["points"].values()), marker="o", color="#1f6feb")
         axes.set_ylim(0, top * 1.1)
         axes.set_xlabel(name)
         axes.tick_params(axis="x", rotation=45)
@@ -226,31 +243,39 @@ def chart(curves: dict[str, dict[str, float]]) -> Figure:
     return figure
 
 
-def table(curves: dict[str, dict[str, float]]) -> str:
+def table(curves: Mapping[str, Recorded]) -> str:
     """Return the curves in Markdown."""
-    rows = ["| against | events a CPU-second |", "|---|---|"]
-    for name, points in curves.items():
-        rows.append(f"| {name} | {', '.join(f'{label}: {value:,.0f}' for label, value in points.items())} |")
+    rows = ["| against | events a CPU-second | recorded |", "|---|---|---|"]
+    for name, recorded in curves.items():
+        points = ", ".join(f"{label}: {value:,.0f}" for label, value in recorded["points"].items())
+        rows.append(f"| {name} | {points} | {recorded['on']} |")
     return "\n".join(rows)
 
 
-def write(curves: dict[str, dict[str, float]], memory: Memory | None) -> None:
-    """Write table, chart and figures."""
+def write(curves: Mapping[str, Mapping[str, float]], memory: Memory | None) -> None:
+    """Write table, chart and figures, beside what was recorded of other curves before."""
     RESULTS.mkdir(exist_ok=True)
-    points = f", {EVENTS:,} events a point, medians of {ROUNDS} rounds" if curves.keys() & CURVES.keys() else ""
-    text = f"{machine()}; one worker{points}.\n\n{table(curves)}\n"
+    known: Figures = json.loads(FIGURES.read_text()) if FIGURES.exists() else {"curves": {}, "memory": ""}
+    today = date.today().isoformat()
+    known["curves"] |= {name: Recorded(on=today, points=dict(points)) for name, points in curves.items()}
     if memory is not None:
-        text += (
-            f"\nOf ten million jobs remembered in one run, each took {memory.bytes_each:.1f} bytes of the "
-            f"{memory.resident / 1e6:,.0f} MB that were resident at rest; while the worker caught up it held "
-            f"{memory.peak / 1e6:,.0f} MB at most. "
-            f"Once the group had given up a killed worker, a new one, with {DAYS} days of panes, stood at the end "
-            f"again {memory.ready_seconds:.1f} s after its start.\n"
-        )
+        known["memory"] = f"{_told(memory)} ({today})"
+    FIGURES.write_text(json.dumps(known, indent=1) + "\n")
+    head = f"{machine()}; one worker; points of {EVENTS:,} events, medians of {ROUNDS} rounds."
+    text = f"{head}\n\n{table(known['curves'])}\n\n{known['memory']}\n"
     (RESULTS / "curves.md").write_text(text)
-    (RESULTS / "curves.json").write_text(json.dumps(curves, indent=1) + "\n")
-    chart(curves).savefig(RESULTS / "curves.svg", bbox_inches="tight")
+    chart(known["curves"]).savefig(RESULTS / "curves.svg", bbox_inches="tight")
     print(text)
+
+
+def _told(memory: Memory) -> str:
+    return (
+        f"Of ten million jobs remembered in one run, each took {memory.bytes_each:.1f} bytes of the "
+        f"{memory.resident / 1e6:,.0f} MB that were resident at rest; while the worker caught up it held "
+        f"{memory.peak / 1e6:,.0f} MB at most. "
+        f"Once the group had given up a killed worker, a new one, with {DAYS} days of panes, stood at the end "
+        f"again {memory.ready_seconds:.1f} s after its start."
+    )
 
 
 def main(names: Sequence[str]) -> None:
