@@ -257,6 +257,12 @@ class CountingStage:
         """Return the offset that a partition is counted up to."""
         return self.owned[partition].own.state.position
 
+    def until_pane_ends(self, partition: int) -> int:
+        """Return how far a partition's watermark is from the end of its pane, in milliseconds."""
+        owned, pane_ms = self.owned.get(partition), self.policy.pane_ms
+        watermark_ms = owned.own.state.watermark_ms if owned is not None else None
+        return pane_ms if watermark_ms is None else pane_ms - watermark_ms % pane_ms
+
     def forwarded_position(self, partition: int) -> int:
         """Return the offset up to which what was forwarded to a partition is counted."""
         return self.owned[partition].forwarded.state.position

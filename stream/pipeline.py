@@ -11,7 +11,7 @@ and stops the worker rather than skip a record.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from time import monotonic
 from typing import Any, cast
 
@@ -194,9 +194,13 @@ class Pipeline:
             **{TP(topics.tallies_topic, each): deciding.owned[each].position for each in deciding.owned},
         }
 
+    @property
+    def _readers(self) -> Mapping[str, Reader]:
+        return cast("ChunkedTransport", self.app.transport).readers
+
     def readers(self) -> list[Reader]:
         """Return those who read the topics."""
-        return list(cast("ChunkedTransport", self.app.transport).readers.values())
+        return list(self._readers.values())
 
     def hurry(self) -> None:
         """Let what comes be seen as soon as it can be, for a while."""
@@ -207,6 +211,13 @@ class Pipeline:
         """Count chunks of source records."""
         async for chunks in stream:
             await self._or_stop(self._hand_on(chunks, self.counting.take))
+            if chunks[0].topic == self.settings.events_topic:
+                self._expect_tick({chunk.partition for chunk in chunks})
+
+    def _expect_tick(self, counted: set[int]) -> None:
+        # Event time mostly goes by like any other, so the watermark will come to the next tick in so much time.
+        until_ms = min(map(self.counting.until_pane_ends, counted))
+        self._readers[self.settings.events_topic].expect(until_ms / 1000)
 
     async def pass_idle_time(self) -> None:
         """Advance the watermarks of source partitions that are fully read and quiet."""

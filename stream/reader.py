@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import groupby
+from math import inf
 from operator import itemgetter
 from threading import Event
 from time import monotonic, sleep
@@ -47,10 +48,6 @@ thousand a second would take a twentieth of a core to receive."""
 
 SAME_ANSWER_SECONDS = 0.003
 """What a broker answers reaches us partition by partition: so long the rest of it is waited for."""
-
-ANSWERS_TOGETHER = 2
-"""Where there is little and nobody looks, so many of the broker's answers are worked on at once. A pass over a few
-records costs much the same as one over twice as many: a thousand a second take half as much of a core so."""
 
 HURRY_SECONDS = 10.0
 """Whoever has asked what was counted is likely to ask again for so long."""
@@ -98,11 +95,17 @@ class Reader:
     fetches, what it brings could be from before or from after.
     """
 
-    def __init__(self, topic: str, connection: Mapping[str, Any], gather_ms: int = 0) -> None:
-        """Read a topic; where there is little, the broker is to wait for more, for so many milliseconds."""
+    def __init__(self, topic: str, connection: Mapping[str, Any], gather_ms: int = 0, answers: int = 1) -> None:
+        """Read a topic; where there is little, the broker is to wait for more, for so many milliseconds.
+
+        So many of its answers are worked on at once, unless somebody looks or a rule waits: a pass over a few records
+        costs much the same as one over some more.
+        """
         self.topic = topic
         self._config = {**connection, **READING, **(_gathering(gather_ms) if gather_ms else {})}
-        self._more_seconds = (ANSWERS_TOGETHER - 1) * gather_ms / 1000
+        self._gather_seconds = gather_ms / 1000
+        self._more_seconds = (answers - 1) * self._gather_seconds
+        self._due_at = inf
         self._asked_at = -HURRY_SECONDS
         self._hurries = Event()
         self._connected: Consumer | None = None
@@ -173,10 +176,15 @@ class Reader:
         self._asked_at = monotonic()
         self._hurries.set()
 
+    def expect(self, seconds: float) -> None:
+        """Wait for nothing more than the broker does from then on: so soon what comes is expected to be waited for."""
+        self._due_at = monotonic() + seconds - self._gather_seconds
+
     def _wait_for_more(self) -> None:
-        if monotonic() - self._asked_at > HURRY_SECONDS:
+        now = monotonic()
+        if now - self._asked_at > HURRY_SECONDS:
             self._hurries.clear()
-            self._hurries.wait(self._more_seconds)
+            self._hurries.wait(min(self._more_seconds, max(0.0, self._due_at - now)))
 
     def _obey(self, order: "_Order") -> None:
         at = [TopicPartition(self.topic, *where) for where in order.positions.items()]

@@ -41,7 +41,7 @@ def topic(bootstrap: str, unique: str) -> str:
 @contextmanager
 def reading(bootstrap: str, topic: str, gather_ms: int = 0) -> Iterator[Reader]:
     connection = {"bootstrap.servers": bootstrap, "group.id": "unused", "enable.auto.commit": False}
-    reader = Reader(topic, connection, gather_ms)
+    reader = Reader(topic, connection, gather_ms, answers=2)
     try:
         yield reader
     finally:
@@ -146,22 +146,39 @@ async def test_what_lies_outside_the_log_is_said_and_other_partitions_are_still_
         assert (cut, offsets) == ({0}, list(range(RECORDS)))
 
 
-async def test_more_is_waited_for_unless_somebody_looks(bootstrap: str, topic: str) -> None:
+@pytest.fixture
+def answered_at_once(bootstrap: str, topic: str) -> str:
+    """The topic, with more in partition 1 than a broker waits for."""
     producer = Producer({"bootstrap.servers": bootstrap})
     for _ in range(RECORDS):
         producer.produce(topic, b"x" * (2 * FEW_BYTES // RECORDS), partition=1)
     assert producer.flush(PATIENCE_SECONDS) == 0
-    with reading(bootstrap, topic, gather_ms=GATHER_MS) as reader:
+    return topic
+
+
+async def test_more_is_waited_for_unless_somebody_looks(bootstrap: str, answered_at_once: str) -> None:
+    with reading(bootstrap, answered_at_once, gather_ms=GATHER_MS) as reader:
         reader.assign({1: RECORDS})
         waits = reader.polling()
         await asyncio.wait([waits], timeout=1)
         assert not waits.done()
         reader.hurry()
-        since = monotonic()
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            await waits
-        assert monotonic() - since < GATHER_MS / 1000
-        assert reader.take().chunks
+        await comes_soon(reader)
+
+
+async def test_more_is_not_waited_for_when_a_tick_is_due(bootstrap: str, answered_at_once: str) -> None:
+    with reading(bootstrap, answered_at_once, gather_ms=GATHER_MS) as reader:
+        reader.assign({1: RECORDS})
+        reader.expect(GATHER_MS / 1000)
+        await comes_soon(reader)
+
+
+async def comes_soon(reader: Reader) -> None:
+    since = monotonic()
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await reader.polling()
+    assert monotonic() - since < GATHER_MS / 1000
+    assert reader.take().chunks
 
 
 def test_chunks_are_put_together_in_order_each_of_another_partition_and_few_in_all() -> None:
