@@ -20,7 +20,7 @@ GATHER_MS = 45
 
 ANSWERS_TOGETHER = 4
 """Where nobody looks and no tick is due, so many of the broker's answers are worked on at once, which at a thousand
-events a second takes half as much of a core."""
+events a second takes little more than half as much of a core."""
 
 
 class TablesFromTheStart(TableManager):

@@ -98,7 +98,7 @@ class Reader:
     def __init__(self, topic: str, connection: Mapping[str, Any], gather_ms: int = 0, answers: int = 1) -> None:
         """Read a topic; where there is little, the broker is to wait for more, for so many milliseconds.
 
-        So many of its answers are worked on at once, unless somebody looks or a rule waits: a pass over a few records
+        So many of its answers are worked on at once, unless somebody looks or a tick is due: a pass over a few records
         costs much the same as one over some more.
         """
         self.topic = topic
