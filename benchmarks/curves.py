@@ -21,7 +21,6 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
 from pathlib import Path
 from statistics import median
 from typing import TypedDict
@@ -82,7 +81,7 @@ CURVES = {
 
 
 class Recorded(TypedDict):
-    """A curve's points, and the day they were measured on."""
+    """A curve's points, and when and on what they were measured."""
 
     on: str
     points: dict[str, float]
@@ -256,12 +255,11 @@ def write(curves: Mapping[str, Mapping[str, float]], memory: Memory | None) -> N
     """Write table, chart and figures, beside what was recorded of other curves before."""
     RESULTS.mkdir(exist_ok=True)
     known: Figures = json.loads(FIGURES.read_text()) if FIGURES.exists() else {"curves": {}, "memory": ""}
-    today = date.today().isoformat()
-    known["curves"] |= {name: Recorded(on=today, points=dict(points)) for name, points in curves.items()}
+    known["curves"] |= {name: Recorded(on=machine(), points=dict(points)) for name, points in curves.items()}
     if memory is not None:
-        known["memory"] = f"{_told(memory)} ({today})"
+        known["memory"] = f"{_told(memory)} ({machine()})"
     FIGURES.write_text(json.dumps(known, indent=1) + "\n")
-    head = f"{machine()}; one worker; points of {EVENTS:,} events, medians of {ROUNDS} rounds."
+    head = f"One worker; points of {EVENTS:,} events, medians of {ROUNDS} rounds."
     text = f"{head}\n\n{table(known['curves'])}\n\n{known['memory']}\n"
     (RESULTS / "curves.md").write_text(text)
     chart(known["curves"]).savefig(RESULTS / "curves.svg", bbox_inches="tight")

@@ -16,7 +16,7 @@ from stream.settings import Settings
 from stream.transport import ChunkedTransport, Owner
 
 GATHER_MS = 45
-"""What people ask for follows within so much time, and a little more."""
+"""What people ask for follows within so much time and a little more, if they have asked a moment ago."""
 
 ANSWERS_TOGETHER = 4
 """Where nobody looks and no tick is due, so many of the broker's answers are worked on at once, which at a thousand

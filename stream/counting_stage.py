@@ -9,6 +9,7 @@ lost: whoever takes a partition over publishes again what its newest record says
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from math import inf
 from time import monotonic, time
 from typing import NamedTuple
 
@@ -257,11 +258,18 @@ class CountingStage:
         """Return the offset that a partition is counted up to."""
         return self.owned[partition].own.state.position
 
-    def until_pane_ends(self, partition: int) -> int:
-        """Return how far a partition's watermark is from the end of its pane, in milliseconds."""
-        owned, pane_ms = self.owned.get(partition), self.policy.pane_ms
-        watermark_ms = owned.own.state.watermark_ms if owned is not None else None
-        return pane_ms if watermark_ms is None else pane_ms - watermark_ms % pane_ms
+    def until_tick(self) -> float:
+        """Return in how many seconds a watermark will come to the end of its pane if event time goes by like any other.
+
+        What is quiet does not count: its watermark goes by the clock. Below zero a tick is due already.
+        """
+        return min((self._until_tick(self.owned[each]) for each in self.owned if not self.is_quiet(each)), default=inf)
+
+    def _until_tick(self, owned: Owned) -> float:
+        watermark_ms, pane_ms = owned.own.state.watermark_ms, self.policy.pane_ms
+        if watermark_ms is None:
+            return inf
+        return (pane_ms - watermark_ms % pane_ms) / 1000 - (monotonic() - owned.heard_at)
 
     def forwarded_position(self, partition: int) -> int:
         """Return the offset up to which what was forwarded to a partition is counted."""

@@ -211,13 +211,7 @@ class Pipeline:
         """Count chunks of source records."""
         async for chunks in stream:
             await self._or_stop(self._hand_on(chunks, self.counting.take))
-            if chunks[0].topic == self.settings.events_topic:
-                self._expect_tick({chunk.partition for chunk in chunks})
-
-    def _expect_tick(self, counted: set[int]) -> None:
-        # Event time mostly goes by like any other, so the watermark will come to the next tick in so much time.
-        until_ms = min(map(self.counting.until_pane_ends, counted))
-        self._readers[self.settings.events_topic].expect(until_ms / 1000)
+            self._readers[self.settings.events_topic].expect(self.counting.until_tick())
 
     async def pass_idle_time(self) -> None:
         """Advance the watermarks of source partitions that are fully read and quiet."""

@@ -179,7 +179,7 @@ class RememberedJobs:
 
         `order` sorts the jobs by their keys.
         """
-        noted, found = np.zeros((2, len(names)), np.uint32)
+        noted, found = np.zeros(len(names), np.uint32), np.empty(len(names), np.uint32)
         ascending, low = keys[order], names[order, 1]
         for run in self.runs:
             run.recall(ascending, low, noted)

@@ -61,7 +61,7 @@ class Vitals:
     ends: Mapping[str, int] = field(default_factory=dict)
     positions: Mapping[str, int] = field(default_factory=dict)
     chunks_waiting: Mapping[str, int] = field(default_factory=dict)
-    """By topic: how many chunks the agents have been handed and not finished."""
+    """By topic: how much the agents have been handed and not finished, by what is worked on together."""
     chunks_done: Mapping[str, int] = field(default_factory=dict)
     clocks_ms: Mapping[str, int | None] = field(default_factory=dict)
     """By partition, the time that every source partition has reached."""

@@ -21,7 +21,8 @@ FEW = 200
 """So many events of one length are worth a mould, which takes as long to make as some 50 are read in."""
 
 BLOCK = 256
-"""Events that are held against a mould at once: with what is made of them they fit a core's own cache."""
+"""Events that are held against a mould at once: with what is made of them, five times as much, usual ones fit a core's
+own cache."""
 
 MAX_BYTES = 2_000
 

@@ -8,6 +8,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
+from math import ceil
 from typing import Protocol
 
 from stream.domain.fast_parse import UsualEvents
@@ -52,27 +53,26 @@ class Run:
         skipped = sum(offset < position for offset in self.offsets) if self.offsets[0] < position else 0
         if not skipped:
             return self
-        return Run(self.offsets[skipped:], self.times[skipped:], self.values[skipped:], self.keys[skipped:])
+        return self.part(skipped, len(self.offsets))
 
     def before(self, end: int) -> "Run":
         """Return the part that lies below an offset."""
         kept = sum(offset < end for offset in self.offsets) if self.offsets[-1] >= end else len(self.offsets)
-        return Run(self.offsets[:kept], self.times[:kept], self.values[:kept], self.keys[:kept])
+        return self.part(0, kept)
+
+    def part(self, first: int, end: int) -> "Run":
+        """Return the records from one place in the run up to another."""
+        return Run(self.offsets[first:end], self.times[first:end], self.values[first:end], self.keys[first:end])
 
 
-def joined(runs: Sequence[Run], about: int) -> list[Run]:
-    """Join consecutive runs of a partition to as many as have about so many records each, all alike."""
-    size = sum(len(run.offsets) for run in runs)
-    share = size / max(1, round(size / about))
-    groups: list[list[Run]] = []
-    room = 0.0
-    for run in runs:
-        if room <= 0:
-            groups.append([])
-            room += share
-        groups[-1].append(run)
-        room -= len(run.offsets)
-    return [group[0] if len(group) == 1 else _join(group) for group in groups]
+def joined(runs: Sequence[Run], most: int) -> list[Run]:
+    """Join consecutive runs of a partition to as few as hold at most so many records each, all about as many."""
+    whole = runs[0] if len(runs) == 1 else _join(runs)
+    records = len(whole.offsets)
+    size = ceil(records / ceil(records / most))
+    if size == records:
+        return [whole]
+    return [whole.part(first, first + size) for first in range(0, records, size)]
 
 
 def _join(runs: Sequence[Run]) -> Run:

@@ -159,26 +159,22 @@ def answered_at_once(bootstrap: str, topic: str) -> str:
 async def test_more_is_waited_for_unless_somebody_looks(bootstrap: str, answered_at_once: str) -> None:
     with reading(bootstrap, answered_at_once, gather_ms=GATHER_MS) as reader:
         reader.assign({1: RECORDS})
-        waits = reader.polling()
-        await asyncio.wait([waits], timeout=1)
-        assert not waits.done()
+        first = asyncio.ensure_future(anext(chunks(reader)))
+        await asyncio.wait([first], timeout=1)
+        assert not first.done()
         reader.hurry()
-        await comes_soon(reader)
+        since = monotonic()
+        await first
+        assert monotonic() - since < GATHER_MS / 1000
 
 
 async def test_more_is_not_waited_for_when_a_tick_is_due(bootstrap: str, answered_at_once: str) -> None:
     with reading(bootstrap, answered_at_once, gather_ms=GATHER_MS) as reader:
         reader.assign({1: RECORDS})
         reader.expect(GATHER_MS / 1000)
-        await comes_soon(reader)
-
-
-async def comes_soon(reader: Reader) -> None:
-    since = monotonic()
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        await reader.polling()
-    assert monotonic() - since < GATHER_MS / 1000
-    assert reader.take().chunks
+        since = monotonic()
+        await anext(chunks(reader))
+        assert monotonic() - since < GATHER_MS / 1000
 
 
 def test_chunks_are_put_together_in_order_each_of_another_partition_and_few_in_all() -> None:
