@@ -14,6 +14,8 @@ from time import monotonic, time
 from typing import NamedTuple
 
 import numpy as np
+import structlog
+from aiokafka.errors import MessageSizeTooLargeError
 from faust.types import TP
 
 from schemas.rejected import RejectedHeaders
@@ -32,10 +34,12 @@ from stream.domain.tallies import forwarded_source, progress_message, tally_mess
 from stream.holdings import Holdings
 from stream.meters import Latencies, Meters
 from stream.outbox import Out, Outbox
-from stream.reader import Chunk
+from stream.reader import CHUNK_RECORDS, Chunk
 from stream.settings import Settings
 from stream.tables import Pen, Recovered
 from stream.topics import changelog_of
+
+log = structlog.get_logger(__name__)
 
 
 class StateUnusable(Exception):
@@ -97,6 +101,8 @@ class CountingStage:
     topic_id: str = ""
     owned: Holdings[Owned] = field(default_factory=Holdings)
     meters: Meters = field(default_factory=Meters)
+    at_once: int = CHUNK_RECORDS
+    """At most so many records are counted at once."""
     waits: Latencies = field(default_factory=Latencies)
     """From a record's own timestamp until it is counted and its tallies are published."""
 
@@ -189,6 +195,23 @@ class CountingStage:
             # The group has given the partition to somebody else and will say so, or else it is taken over again.
             self.meters["superseded"] += 1
             return None
+        except MessageSizeTooLargeError:
+            if min(self.at_once, len(chunk.run.offsets)) == 1:
+                raise
+            self._take_smaller_steps(chunk)
+            return None
+
+    def _take_smaller_steps(self, chunk: Chunk) -> None:
+        """Count less at once from now on: the partition, which has been let go of, is taken over again for it."""
+        records = min(self.at_once, len(chunk.run.offsets))
+        self.at_once = records // 2
+        log.warning(
+            "records_too_large",
+            partition=chunk.partition,
+            counted_at_once=records,
+            from_now_on=self.at_once,
+            remedy="raise max.message.bytes of the journal and tallies topics; 'presetwatch doctor' says how",
+        )
 
     async def _take(self, chunk: Chunk) -> int | None:
         async with self.owned.changing(chunk.partition) as owned:
@@ -198,8 +221,9 @@ class CountingStage:
             if chunk.start > source.state.position:
                 return source.state.position
             fresh = chunk.run.since(source.state.position)
-            if fresh.offsets:
-                await self._count(owned, source, fresh)
+            size = self.at_once
+            for first in range(0, len(fresh.offsets), size):
+                await self._count(owned, source, fresh.part(first, first + size))
         return None
 
     async def _count(self, owned: Owned, source: Source, run: Run) -> None:

@@ -10,10 +10,20 @@ from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, C
 
 from stream.cli.topic_checks import NAME
 from stream.topics import changelog_of
-from tests.kafka.harness import Deployment, deploy
+from tests.kafka.harness import Delivery, Deployment, deploy
 from tests.kafka.test_end_to_end import DEMO_RULES
+from tests.webhooks import FORBIDDEN, T0_MS, body
 
 HOUR_MS = 3_600_000
+PANES, PRESETS = 12, 990
+QUIET_RULES = """
+[[rule]]
+name = "never"
+kind = "threshold"
+window = "1m"
+min_jobs = 100000
+error_rate = 0.99
+"""
 COMMAND = re.compile(
     r"^kafka-configs.sh --bootstrap-server \S+ --alter --entity-type topics --entity-name (\S+) --add-config (\S+)$"
 )
@@ -79,3 +89,24 @@ def as_command(line: str) -> tuple[str, str] | None:
     """Return topic and settings of a command that the doctor says to run."""
     found = COMMAND.match(line)
     return (found[1], found[2]) if found else None
+
+
+async def test_a_journal_that_takes_less_than_a_chunk_changes_is_written_in_smaller_steps(
+    bootstrap: str, unique: str, tmp_path: Path
+) -> None:
+    async with deploy(bootstrap, unique, tmp_path, QUIET_RULES) as deployment:
+        journal, pane_ms = changelog_of(deployment.settings.app_id, "journal"), deployment.settings.pane
+        # What is merged has less. Where each job is alone in its preset's pane, what 2,000 of them change has more.
+        await asyncio.to_thread(set_topic, bootstrap, journal, {"max.message.bytes": "550000"})
+        await deployment.produce([alone(pane, preset, pane_ms) for pane in range(PANES) for preset in range(PRESETS)])
+        worker = deployment.start()
+        await (await deployment.counted(PANES * PRESETS)).ready()
+        for preset in (0, PRESETS - 1):
+            await worker.rate(f"preset-{preset}", PANES, "?window=1h")
+        assert "records_too_large" in worker.log.read_text()
+
+
+def alone(pane: int, preset: int, pane_ms: int) -> Delivery:
+    """Return a failed job that no other shares its preset's pane with."""
+    job, at_ms = f"job-{pane}-{preset}", T0_MS + pane * pane_ms
+    return Delivery(body(job, f"preset-{preset}", at_ms, FORBIDDEN), job.encode(), at_ms)
