@@ -73,7 +73,7 @@ CURVES = {
         Setting(f"{count:,}", presets=count, apart_seconds=AS_BUSY_AS_THREE / count) for count in PRESETS_TRIED
     ],
     "presets that share the traffic": [Setting(f"{count:,}", presets=count) for count in PRESETS_TRIED],
-    "rules": [Setting(f"{count}", rules=count) for count in (3, 20, 60, 200)],
+    "rules": [Setting(f"{count}", rules=count) for count in (1, 20, 60, 200)],
     "window": [Setting(window, window=window) for window in ("5m", "1h", "12h", "3d")],
     "partitions": [Setting(f"{count}", partitions=count) for count in (1, 4, 16, 64)],
     "lengths of links": [Setting(f"{count}", links=count) for count in (1, 10, 100)],

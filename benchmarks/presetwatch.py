@@ -35,7 +35,7 @@ def rules(count: int, longest: str | None = None) -> str:
         )
     texts.append('[[rule]]\nname = "run"\nkind = "consecutive"\nerrors = 8\n')
     texts.append('[[rule]]\nname = "quiet"\nkind = "silence"\nafter = "30m"\n')
-    return "\n".join(texts)
+    return "\n".join(texts[:count])
 
 
 @dataclass(frozen=True, slots=True)
