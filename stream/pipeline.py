@@ -185,14 +185,22 @@ class Pipeline:
         """Tell whether the worker has joined and recovered everything it owns."""
         return self._has_whole and not self.app.rebalancing and self.deciding.has_caught_up()
 
+    def position(self, tp: TP) -> int | None:
+        """Return the offset that an owned partition has come to, or None if it is not owned."""
+        if self._is_new(tp):
+            return None
+        if tp.topic == self.settings.tallies_topic:
+            return self.deciding.owned[tp.partition].position
+        is_own = tp.topic == self.settings.events_topic
+        return self.counting.position(tp.partition) if is_own else self.counting.forwarded_position(tp.partition)
+
     def positions(self) -> dict[TP, int]:
         """Return where each partition that is read here has come to."""
-        counting, deciding, topics = self.counting, self.deciding, self.settings
-        return {
-            **{TP(topics.events_topic, each): counting.position(each) for each in counting.owned},
-            **{TP(topics.rekeyed_topic, each): counting.forwarded_position(each) for each in counting.owned},
-            **{TP(topics.tallies_topic, each): deciding.owned[each].position for each in deciding.owned},
-        }
+        known = {TP(topic, each): self.position(TP(topic, each)) for topic in self._readers for each in self._owned()}
+        return {tp: position for tp, position in known.items() if position is not None}
+
+    def _owned(self) -> set[int]:
+        return {*self.counting.owned, *self.deciding.owned}
 
     @property
     def _readers(self) -> Mapping[str, Reader]:

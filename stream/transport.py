@@ -28,6 +28,9 @@ class Owner(Protocol):
     async def resume(self, owned: set[TP]) -> Mapping[TP, int]:
         """Own these partitions from the end of a rebalance on; return the offset to read each from."""
 
+    def position(self, tp: TP) -> int | None:
+        """Return the offset that an owned partition has come to, or None if it is not owned."""
+
     async def reposition(self, cut: set[TP]) -> None:
         """Seek partitions whose log does not hold what was to be read next to where to go on."""
 
@@ -189,7 +192,9 @@ class ChunkedConsumer(driver.Consumer):
         last = max(acked)
         acked.clear()
         self._acked_index[tp].clear()
-        return last + 1
+        # What was handed on may have been refused, or let go of: it is not counted, and not committed either.
+        counted = self._chunking.owner.position(tp)
+        return None if counted is None else min(last + 1, counted)
 
     async def on_stop(self) -> None:
         """Stop the readers too."""

@@ -190,7 +190,7 @@ async def test_a_send_that_is_refused_is_not_taken_for_sent(bootstrap: str, uniq
         await asyncio.to_thread(limit_records, bootstrap, topics, LARGEST_REQUEST)
 
         async def look() -> bool | None:
-            # Rather than go on after a refusal a worker ends, which may take it a while.
+            # What is refused is tried in ever smaller steps; when one record alone is, the worker ends.
             if deployment.workers[-1].process.poll() is not None:
                 deployment.start()
             status, answer = await deployment.workers[-1].get("/healthz")
