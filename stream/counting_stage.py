@@ -210,7 +210,7 @@ class CountingStage:
             partition=chunk.partition,
             counted_at_once=records,
             from_now_on=self.at_once,
-            remedy="raise max.message.bytes of the journal and tallies topics; 'presetwatch doctor' says how",
+            remedy="raise max.message.bytes of the topics that workers write: see docs/kafka-security.md",
         )
 
     async def _take(self, chunk: Chunk) -> int | None:
