@@ -3,6 +3,8 @@
 Law: a pair of windows speaks only if both are over its limit: the long one proves it, the short one that it goes on.
 """
 
+from collections.abc import Sequence
+
 from schemas.times import format_time
 from stream.domain.alerting import Signal
 from stream.domain.annotations import Value
@@ -10,7 +12,7 @@ from stream.domain.burn_rate_rule import BurnRateRule, Pair
 from stream.domain.panes import HOUR_MS
 from stream.domain.rates import is_above
 from stream.domain.rule_fields import FINE_MS
-from stream.domain.sight import Condition, Counted, Finding, Sight, Sum, sum_counts, window_start
+from stream.domain.sight import Bar, Condition, Counted, Finding, Sight, Sum, sum_counts, window_start
 
 SPENT = "already"
 """When a budget ends that is spent."""
@@ -21,6 +23,9 @@ FORESEEN_MS = 365 * 24 * HOUR_MS
 
 class _BurnRate:
     """Holds each pair of windows against the error rate at which it minds."""
+
+    def bars(self, rule: BurnRateRule) -> Sequence[Bar]:
+        return tuple(Bar(pair.long_ms, limit, rule.min_jobs) for pair, limit in rule.limits)
 
     def signal(self, rule: BurnRateRule, sight: Sight, counted: Counted) -> Signal:
         found = Signal.CLEAR

@@ -5,7 +5,7 @@ asked for at every tick and costs a look at rolling sums, evidence only when an 
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from stream.domain.alerting import Signal
 from stream.domain.burn_rate import BURN_RATE
@@ -15,12 +15,15 @@ from stream.domain.rates import is_above
 from stream.domain.rules import ConsecutiveRule, Rule, SilenceRule, ThresholdRule
 from stream.domain.shift import SHIFT
 from stream.domain.shift_rule import ShiftRule
-from stream.domain.sight import Condition, Counted, Finding, Sight, window_start
+from stream.domain.sight import Bar, Condition, Counted, Finding, Sight, window_start
 from stream.domain.tally import Cell
 
 
 class _Threshold:
     """Holds a window's error rate, or its lower bound, against the rule's threshold."""
+
+    def bars(self, rule: ThresholdRule) -> Sequence[Bar]:
+        return (Bar(rule.window_ms, rule.error_rate, rule.min_jobs),)
 
     def signal(self, rule: ThresholdRule, sight: Sight, counted: Counted) -> Signal:
         errors, total = sight.sum_over(rule, rule.window_ms)
@@ -40,6 +43,9 @@ class _Threshold:
 
 class _Consecutive:
     """Asks whether the newest jobs have all failed; failures the rule leaves out neither count nor break the run."""
+
+    def bars(self, rule: ConsecutiveRule) -> Sequence[Bar]:
+        return ()
 
     def signal(self, rule: ConsecutiveRule, sight: Sight, counted: Counted) -> Signal:
         recency = sight.recency_of(rule.source_types, rule.errors)
@@ -61,6 +67,9 @@ class _Consecutive:
 
 class _Silence:
     """Holds the time since the last job against the rule's patience."""
+
+    def bars(self, rule: SilenceRule) -> Sequence[Bar]:
+        return ()
 
     def signal(self, rule: SilenceRule, sight: Sight, counted: Counted) -> Signal:
         return Signal.BREACH if 0 <= sight.last_job_ms <= sight.at_ms - rule.after_ms else Signal.CLEAR

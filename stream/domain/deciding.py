@@ -6,15 +6,15 @@ repeated or interleaved. A preset with empty windows and nothing pending sleeps,
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from heapq import heapify, heappop, heapreplace
 
 from schemas.alert import AlertEvent
 from stream.domain.alerting import Alert, Phase, Reading, Signal, Trigger, observe
 from stream.domain.clocks import Clocks
 from stream.domain.evidence import WHOLE_TOPIC, Change, describe, resolve_removed
 from stream.domain.hours import day_of
+from stream.domain.outlook import MOST_TICKS, Outlook
 from stream.domain.packing import PackedTally, PaneForm, pack_form, read_panes
 from stream.domain.panes import HOUR_MS, next_boundary, pane_start
 from stream.domain.preset import FORGET_AFTER_MS, Preset, Stamped
@@ -28,9 +28,6 @@ from stream.domain.watching import DecidingPolicy, Watched
 from stream.domain.windows import WindowKey
 
 QUIET = Alert()
-
-NEVER_MS = 2**62
-"""When a preset is decided on next that sleeps."""
 
 RESOLVED_KEPT = 50
 """Alerts that have resolved and can still be asked for, per partition."""
@@ -114,15 +111,11 @@ class Board:
             return
         self._watch_topic(clock_ms)
         yield from self._resolve_removed(clock_ms)
-        due = [(at_ms, name or WHOLE_TOPIC, name) for name in self.presets if (at_ms := self._due(name)) <= clock_ms]
-        heapify(due)
-        while due:
-            *_, name = due[0]
-            yield from self._decide_preset(name)
-            if (next_ms := self._due(name)) <= clock_ms:
-                heapreplace(due, (next_ms, name or WHOLE_TOPIC, name))
-            else:
-                heappop(due)
+        # Presets are decided on one after the other, each at all its ticks, and told of in the order of ticks.
+        events = [event for name in list(self.presets) for event in self._decide_preset(name, clock_ms)]
+        for event in sorted(events, key=lambda event: (event.window_end, event.preset)):
+            self._keep(self.presets[ALL_PRESETS if event.preset == WHOLE_TOPIC else event.preset], event)
+            yield event
         self.tick_ms = clock_ms
 
     def _resolve_removed(self, clock_ms: int) -> Iterator[AlertEvent]:
@@ -155,10 +148,6 @@ class Board:
         counts = preset.counts_since(at_ms - (fired.window_end - fired.window_start), at_ms)
         return resolve_removed(fired, at_ms, counts, self.policy.party_of)
 
-    def _due(self, name: str) -> int:
-        due_ms = self.presets[name].due_ms
-        return NEVER_MS if due_ms is None else due_ms
-
     def _watch_topic(self, clock_ms: int) -> None:
         if not self.watches_topic or ALL_PRESETS in self.presets:
             return
@@ -167,21 +156,37 @@ class Board:
         topic.due_ms = self._next_due(ALL_PRESETS, topic, clock_ms)
         self.changed_presets.add(ALL_PRESETS)
 
-    def _decide_preset(self, name: str) -> Iterator[AlertEvent]:
+    def _decide_preset(self, name: str, clock_ms: int) -> Iterator[AlertEvent]:
         preset = self.presets[name]
-        sight = self._close(name, preset, preset.due_ms or 0)
+        while preset.is_due(clock_ms):
+            outlook = self._look_out(name, preset, clock_ms)
+            while preset.is_due(outlook.last_ms):
+                yield from self._decide_tick(name, preset, outlook)
+
+    def _look_out(self, name: str, preset: Preset, clock_ms: int) -> Outlook:
+        pane_ms, first_ms = self.policy.pane_ms, preset.due_ms or 0
+        ticks = min(MOST_TICKS, (clock_ms - first_ms) // pane_ms + 1)
+        closing = preset.close_panes(first_ms + pane_ms * (ticks - 1))
+        return Outlook(first_ms, pane_ms, closing, preset.windows, self.policy.screen_for(name), ticks)
+
+    def _decide_tick(self, name: str, preset: Preset, outlook: Outlook) -> Iterator[AlertEvent]:
+        sight = self._close(name, preset, outlook, preset.due_ms or 0)
         self._fold(name, preset, sight)
         before = dict(preset.alerts)
-        for watched in self.policy.watched_by(name):
+        for watched in self._asked(name, preset, outlook.asked_at(sight.at_ms)):
             alert = before.get(watched.rule.key, QUIET)
             signal = watched.condition.signal(watched.rule, sight, watched.counted)
             if signal is Signal.BREACH and alert.phase is not Phase.FIRING and self._is_inhibited(name, watched.rule):
                 signal = Signal.CLEAR
             if signal is Signal.BREACH or alert.phase is not Phase.INACTIVE:
                 yield from self._observe(name, watched, signal, sight)
-        preset.due_ms = self._next_due(name, preset, sight.at_ms)
+        preset.due_ms = self._next_due(name, preset, sight.at_ms, outlook.holds_jobs_at(sight.at_ms))
         if sight.closed or before != preset.alerts:
             self.changed_presets.add(name)
+
+    def _asked(self, name: str, preset: Preset, places: list[int]) -> Sequence[Watched]:
+        watched = self.policy.watched_by(name)
+        return watched if preset.has_open_alert() else [watched[place] for place in places]
 
     def _is_inhibited(self, name: str, rule: BaseRule) -> bool:
         alerts = self.presets[name].alerts
@@ -190,8 +195,9 @@ class Board:
             for other in self.policy.inhibiting(name)
         )
 
-    def _close(self, name: str, preset: Preset, at_ms: int) -> Sight:
-        closed, hours = preset.close_pane(at_ms), preset.hours
+    def _close(self, name: str, preset: Preset, outlook: Outlook, at_ms: int) -> Sight:
+        closed, hours = outlook.closing.get(at_ms - preset.pane_ms, {}), preset.hours
+        preset.pass_tick(at_ms, closed)
         if hours.span_ms:
             settled = hours.close(at_ms - preset.pane_ms, at_ms, closed)
             self.changed_days.update((name, day_of(hour_ms)) for hour_ms in settled)
@@ -199,7 +205,7 @@ class Board:
             at_ms,
             preset.pane_ms,
             closed,
-            self._sums(preset),
+            self._sums(preset, outlook, at_ms),
             lambda start_ms: preset.counts_since(start_ms, at_ms),
             preset.recency,
             preset.last_job_ms,
@@ -209,12 +215,12 @@ class Board:
             preset.recency_by_source,
         )
 
-    def _sums(self, preset: Preset) -> Callable[[BaseRule, int], Sum]:
-        counted_of, sums, hours = self.policy.counted_of, preset.windows.sums, preset.hours
+    def _sums(self, preset: Preset, outlook: Outlook, at_ms: int) -> Callable[[BaseRule, int], Sum]:
+        counted_of, hours = self.policy.counted_of, preset.hours
 
         def sum_over(rule: BaseRule, length_ms: int) -> Sum:
-            counted = counted_of[rule.key]
-            return sums[counted][length_ms] if length_ms <= FINE_MS else hours.sum_over(WindowKey(length_ms, counted))
+            key = WindowKey(length_ms, counted_of[rule.key])
+            return outlook.sum_at(at_ms, key) if length_ms <= FINE_MS else hours.sum_over(key)
 
         return sum_over
 
@@ -233,9 +239,7 @@ class Board:
             return
         started_at_ms = before.started_at_ms if after.started_at_ms is None else after.started_at_ms
         change = self._change(name, watched, moved_by, started_at_ms or sight.at_ms, sight)
-        event = describe(change, watched.counted, self.policy.party_of)
-        self._keep(preset, event)
-        yield event
+        yield describe(change, watched.counted, self.policy.party_of)
 
     def _change(self, name: str, watched: Watched, moved_by: Trigger, started_at_ms: int, sight: Sight) -> Change:
         finding = watched.condition.find(watched.rule, sight, watched.counted)
@@ -252,9 +256,9 @@ class Board:
             preset.fired.pop(key, None)
             self.resolved.append(event)
 
-    def _next_due(self, name: str, preset: Preset, at_ms: int) -> int | None:
+    def _next_due(self, name: str, preset: Preset, at_ms: int, holds_jobs: bool = False) -> int | None:
         pane_ms = self.policy.pane_ms
-        if not preset.windows.is_empty() or self._has_waiting(name, preset):
+        if holds_jobs or self._has_waiting(name, preset):
             return at_ms + pane_ms
         due = [preset.ahead[0] + pane_ms] if preset.ahead else []
         if preset.hours.is_waiting():

@@ -86,17 +86,17 @@ class Hours:
                 self.past[self.hour_ms] = self.running
                 self._begin_hour()
                 yield self.hour_ms
-            self.windows.close(self.hour_ms, self.past.get(self.hour_ms, {}))
+            self.windows.close({self.hour_ms: self.past.get(self.hour_ms, {})})
             self.hour_ms += HOUR_MS
         self.hour_ms = max(self.hour_ms, hour_ms)
 
     def is_waiting(self) -> bool:
         """Tell whether the end of the running hour changes anything."""
-        return bool(self.running) or not self.windows.is_empty()
+        return bool(self.running) or not self.windows.is_empty_at(self.hour_ms)
 
     def sum_over(self, key: WindowKey) -> Sum:
         """Return the jobs of a window, those of the running hour included."""
-        errors, total = self.windows.sum_of(key.counted, key.length_ms)
+        errors, total = self.windows.sum_at(self.hour_ms, key)
         running = self.sums.get(key.counted, NOTHING)
         return Sum(errors + running.errors, total + running.total)
 
@@ -123,7 +123,7 @@ class Hours:
         expired = [start for start in self.past if start < oldest_ms]
         for start in expired:
             del self.past[start]
-            self.windows.expire(start)
+        self.windows.expire(oldest_ms)
         return expired
 
 

@@ -99,6 +99,10 @@ class Preset:
         if tick_ms is not None:
             self.decided_to_ms = max(tick_ms, self.decided_to_ms or tick_ms)
 
+    def is_due(self, tick_ms: int) -> bool:
+        """Tell whether there is anything to decide at a tick or before."""
+        return self.due_ms is not None and self.due_ms <= tick_ms
+
     def is_closed(self, start_ms: int) -> bool:
         """Tell whether a pane has been decided on; after a crash a preset's row may be ahead of the clock's."""
         return self.decided_to_ms is not None and start_ms < self.decided_to_ms
@@ -157,11 +161,15 @@ class Preset:
             add_counts(total, stamped.decided)
         return total
 
-    def close_pane(self, at_ms: int) -> Counts:
-        """Close the pane that ends at a tick: slide the windows, note how jobs ended, and return its jobs."""
+    def close_panes(self, until_ms: int) -> dict[int, Counts]:
+        """Have windows take in all panes that close by a tick, and return these by start; the tick is yet to be passed."""
+        closing = {start: self.decided_in(start) for start in sorted(self.ahead) if start < until_ms}
+        self.windows.close(closing)
+        return closing
+
+    def pass_tick(self, at_ms: int, closed: Counts) -> None:
+        """Note how the jobs of the pane that ends at a tick have ended."""
         start_ms = at_ms - self.pane_ms
-        closed = self.decided_in(start_ms)
-        self.windows.close(start_ms, closed)
         if closed and self.last_job_ms < start_ms - FORGET_AFTER_MS:
             # Whether memory was tidied in between must not matter.
             self.recency, self.recency_by_source, self.shifts = Recency(), {}, {}
@@ -170,7 +178,6 @@ class Preset:
         self.decided_to_ms = at_ms
         while self.ahead and self.ahead[0] < at_ms:
             heappop(self.ahead)
-        return closed
 
     def _remember(self, pane: Endings) -> None:
         self.last_job_ms = max(self.last_job_ms, pane.last_decided_ms)
@@ -200,7 +207,7 @@ class Preset:
         expired = [start for start in self.panes if start < oldest_ms]
         for start in expired:
             del self.panes[start]
-            self.windows.expire(start)
+        self.windows.expire(oldest_ms)
         return expired
 
     def newest_failures(self, start_ms: int, end_ms: int, counted: Counted) -> tuple[str, ...]:

@@ -59,7 +59,9 @@ def total(parts: Iterable[Recency], kept: int) -> Recency:
     known = list(parts)
     if len(known) == 1:
         return known[0]
-    whole = Recency()
+    finished_ms = max((part.last_finished_ms for part in known), default=-1)
+    later: dict[str, list[int]] = {}
     for part in known:
-        whole.merge(part, kept)
-    return whole
+        for reason, times in part.failures.items():
+            later.setdefault(reason, []).extend(time for time in times if time > finished_ms)
+    return Recency(finished_ms, {reason: tuple(sorted(times)[-kept:]) for reason, times in later.items() if times})

@@ -6,6 +6,7 @@ alarms are about as seldom as promised and not much more so. Once a sum has told
 the way back; if that sum was one for less than the rate to detect, another looks whether it has become as bad as that.
 """
 
+from collections.abc import Sequence
 from math import ceil, log
 
 from stream.domain.alerting import Signal
@@ -14,7 +15,7 @@ from stream.domain.baselines import learn
 from stream.domain.cusum import RunLengths, run_lengths
 from stream.domain.panes import HOUR_MS, pane_start
 from stream.domain.shift_rule import LEARNS_FROM_MS, ShiftRule
-from stream.domain.sight import Chart, Condition, Counted, Finding, Shift, Sight, Sum, sum_counts
+from stream.domain.sight import Bar, Chart, Condition, Counted, Finding, Shift, Sight, Sum, sum_counts
 
 LEARNS_AFTER_MS = 24 * HOUR_MS
 """A day: what is usual at night may not be by day."""
@@ -118,6 +119,9 @@ def _is_calm(state: Shift) -> bool:
 
 class _Shift:
     """Says whether a sum has reached its threshold and its jobs have not come back since."""
+
+    def bars(self, rule: ShiftRule) -> Sequence[Bar]:
+        return ()
 
     def signal(self, rule: ShiftRule, sight: Sight, counted: Counted) -> Signal:
         state = sight.shifts.get(rule.key)

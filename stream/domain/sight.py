@@ -3,7 +3,7 @@
 Law: what is seen was decided before the tick, and looking changes nothing.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -160,8 +160,20 @@ class Finding:
     """What only rules of this kind can say, by the name it has in annotations."""
 
 
+class Bar(NamedTuple):
+    """What a window must show, at the least, for a rule to breach: a higher error rate than this, of so many jobs."""
+
+    length_ms: int
+    error_rate: float
+    min_jobs: int
+
+
 class Condition(Protocol):
     """One kind of rule."""
+
+    def bars(self, rule: Any) -> Sequence[Bar]:
+        """Return bars of which one has been passed wherever the rule breaches; none if windows cannot tell."""
+        ...
 
     def signal(self, rule: Any, sight: Sight, counted: Counted) -> Signal:
         """Return what the rule says."""

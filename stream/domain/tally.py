@@ -1,6 +1,6 @@
 """What is counted for one preset in one pane: a commutative monoid.
 
-Law: `merge` is commutative and associative and the empty tally is its identity, so a log may be split over partitions,
+Law: `merged` is commutative and associative and the empty tally is its identity, so a log may be split over partitions,
 cut into batches and folded in any order with the same result.
 
 A tally that has been handed on is not changed any more: it may share its parts with others.
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from stream.domain.recency import Recency
+from stream.domain.recency import Recency, total
 
 ALL_PRESETS = ""
 """The pseudo preset under which the whole topic is tallied: no job has it, since an empty preset reads as `unknown`."""
@@ -77,19 +77,6 @@ class Tally:
             known = self.recency_by_source[source_type] = Recency()
         return known
 
-    def merge(self, other: "Tally", kept: int) -> None:
-        """Take in another tally of the same preset; `kept` is how many failures are remembered of each reason.
-
-        For a tally of one's own: one that was handed on may share parts with itself, which would be counted twice.
-        """
-        add_counts(self.seen, other.seen)
-        add_counts(self.decided, other.decided)
-        self.last_decided_ms = max(self.last_decided_ms, other.last_decided_ms)
-        self.recency.merge(other.recency, kept)
-        for source_type, recency in other.recency_by_source.items():
-            self.recency_of(source_type).merge(recency, kept)
-        self.samples = newest((*self.samples, *other.samples))
-
 
 def newest(jobs: Iterable[FailedJob]) -> tuple[FailedJob, ...]:
     """Return the jobs that are kept as evidence, oldest first."""
@@ -103,11 +90,30 @@ def add_counts(into: dict[Cell, int], other: Mapping[Cell, int]) -> None:
 
 
 def merged(tallies: Iterable[Tally], kept: int) -> Tally:
-    """Return the sum of tallies; of one alone, itself."""
+    """Return the sum of tallies; of one alone, itself. `kept` is how many failures are remembered of each reason."""
     parts = list(tallies)
     if len(parts) == 1:
         return parts[0]
-    total = Tally()
-    for tally in parts:
-        total.merge(tally, kept)
-    return total
+    seen = total_counts(part.seen for part in parts)
+    # Mostly all are decided when they are seen, and those who counted them know it.
+    is_on_time = all(part.decided is part.seen for part in parts)
+    by_source: dict[str, list[Recency]] = {}
+    for part in parts:
+        for source_type, recency in part.recency_by_source.items():
+            by_source.setdefault(source_type, []).append(recency)
+    return Tally(
+        seen,
+        seen if is_on_time else total_counts(part.decided for part in parts),
+        max((part.last_decided_ms for part in parts), default=-1),
+        total((part.recency for part in parts), kept),
+        {source_type: total(recencies, kept) for source_type, recencies in by_source.items()},
+        newest(job for part in parts for job in part.samples),
+    )
+
+
+def total_counts(parts: Iterable[Mapping[Cell, int]]) -> dict[Cell, int]:
+    """Return the sum of counts."""
+    whole: dict[Cell, int] = {}
+    for part in parts:
+        add_counts(whole, part)
+    return whole

@@ -5,6 +5,7 @@ Law: the tallies are those of seeing and deciding the jobs one by one, in any or
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,9 +83,10 @@ def tally_up(counted: Counted, pane_ms: int, kept: int) -> dict[PaneKey, Tally]:
 
 def _tally_of(start_ms: int, kind: Kind, tallies: dict[PaneKey, Tally]) -> Tally:
     key = (kind.preset, start_ms)
-    if key not in tallies:
-        tallies[key] = Tally()
-    return tallies[key]
+    known = tallies.get(key)
+    if known is None:
+        known = tallies[key] = Tally()
+    return known
 
 
 def _see(counted: Counted, tallies: dict[PaneKey, Tally], pane_ms: int) -> None:
@@ -98,28 +100,37 @@ def _see(counted: Counted, tallies: dict[PaneKey, Tally], pane_ms: int) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Group:
-    """Jobs of one kind that rules may use from one pane on: a part of columns, by when they ended."""
+class _Decided:
+    """Jobs that rules may use, by pane and kind, and by when they ended within each."""
 
     counted: Counted
-    kind: Kind
     order: Rows
     at_ms: Times
+
+
+class _Group(NamedTuple):
+    """Jobs of one kind that rules may use from one pane on."""
+
+    jobs: _Decided
+    first: int
+    end: int
+    kind: Kind
     newest_ms: int
     decided_ms: int
     """When the last of them was decided."""
 
     def newest(self, most: int) -> list[int]:
         """Return the times of the newest jobs, ascending."""
-        newest: list[int] = self.at_ms[-most:].tolist()
+        newest: list[int] = self.jobs.at_ms[max(self.first, self.end - most) : self.end].tolist()
         return newest
 
     def evidence(self) -> Iterator[FailedJob]:
         """Yield all jobs that may be among the newest few, whichever way ties are broken."""
-        oldest = self.at_ms.searchsorted(self.newest(SAMPLES_KEPT)[0])
+        counted, order, at_ms = self.jobs.counted, self.jobs.order, self.jobs.at_ms[: self.end]
+        oldest = self.first + int(at_ms[self.first :].searchsorted(self.newest(SAMPLES_KEPT)[0]))
         reason, source_type = self.kind.cell.reason, self.kind.cell.source_type
-        for at_ms, row in zip(self.at_ms[oldest:].tolist(), self.order[oldest:].tolist(), strict=True):
-            yield FailedJob(at_ms, self.counted.job_ids[self.counted.rows[row]], reason, source_type)
+        for time_ms, row in zip(at_ms[oldest:].tolist(), order[oldest : self.end].tolist(), strict=True):
+            yield FailedJob(time_ms, counted.job_ids[counted.rows[row]], reason, source_type)
 
 
 def _decided(counted: Counted, pane_ms: int) -> Iterator[tuple[int, _Group]]:
@@ -134,11 +145,9 @@ def _decided(counted: Counted, pane_ms: int) -> Iterator[tuple[int, _Group]]:
     firsts = np.concatenate(([0], np.flatnonzero(np.diff(groups)) + 1))
     ends, at_ms = np.append(firsts[1:], len(order)), counted.at_ms[order]
     newest, latest = at_ms[ends - 1], np.maximum.reduceat(counted.decided_ms[order], firsts)
-    columns = (groups[firsts], firsts, ends, newest, latest)
-    for group, first, end, newest_ms, latest_ms in zip(*(column.tolist() for column in columns), strict=True):
-        pane, code = divmod(group, kinds)
-        part = slice(first, end)
-        yield pane * pane_ms, _Group(counted, counted.kinds[code], order[part], at_ms[part], newest_ms, latest_ms)
+    jobs, columns = _Decided(counted, order, at_ms), (*np.divmod(groups[firsts], kinds), firsts, ends, newest, latest)
+    for pane, code, first, end, *times in zip(*(column.tolist() for column in columns), strict=True):
+        yield pane * pane_ms, _Group(jobs, first, end, counted.kinds[code], *times)
 
 
 def _sorted(groups: Times, at_ms: Times) -> Rows:
@@ -153,10 +162,11 @@ def _sorted(groups: Times, at_ms: Times) -> Rows:
 
 def _decide(tally: Tally, jobs: _Group, kept: int) -> None:
     cell = jobs.kind.cell
-    tally.decided[cell] = tally.decided.get(cell, 0) + len(jobs.order)
+    tally.decided[cell] = tally.decided.get(cell, 0) + jobs.end - jobs.first
     tally.last_decided_ms = max(tally.last_decided_ms, jobs.decided_ms)
-    if not cell.reason:
-        tally.recency_of(cell.source_type).finish(jobs.newest_ms)
-        return
-    tally.recency_of(cell.source_type).fail(cell.reason, jobs.newest(kept), kept)
-    tally.samples = newest((*tally.samples, *jobs.evidence()))
+    recency = tally.recency_of(cell.source_type)
+    if cell.reason:
+        recency.fail(cell.reason, jobs.newest(kept), kept)
+        tally.samples = newest((*tally.samples, *jobs.evidence()))
+    else:
+        recency.finish(jobs.newest_ms)

@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 from stream.domain.causes import Party
 from stream.domain.conditions import CONDITIONS
+from stream.domain.outlook import Screen
 from stream.domain.panes import HOUR_MS, pane_start
 from stream.domain.rule_fields import FINE_MS
 from stream.domain.rules import Rule, RuleSet, SilenceRule
 from stream.domain.shift_rule import ShiftRule
-from stream.domain.sight import Condition, Counted
+from stream.domain.sight import Bar, Condition, Counted
 from stream.domain.tally import ALL_PRESETS
 from stream.domain.windows import WindowKey
 
@@ -56,6 +57,7 @@ class DecidingPolicy:
         object.__setattr__(self, "silences_for", lru_cache(maxsize=4096)(self.silences_for))
         object.__setattr__(self, "shifting", lru_cache(maxsize=4096)(self.shifting))
         object.__setattr__(self, "inhibiting", lru_cache(maxsize=4096)(self.inhibiting))
+        object.__setattr__(self, "screen_for", lru_cache(maxsize=4096)(self.screen_for))
         object.__setattr__(self, "_counted", lru_cache(maxsize=1024)(self._counted))
         rules = (each for rule in self.rules.rules for each in self._grouped(rule))
         object.__setattr__(self, "counted_of", {rule.key: self.counted_by(rule) for rule in rules})
@@ -100,6 +102,17 @@ class DecidingPolicy:
         watched = self.watched_by(preset)
         keys = (WindowKey(length_ms, counted) for rule, _, counted in watched for length_ms in rule.windows)
         return tuple(dict.fromkeys(keys))
+
+    def screen_for(self, preset: str) -> Screen:
+        """Return what tells at which ticks a preset's rules have to be asked."""
+        fine = [key for key in self.windows_for(preset) if key.length_ms <= FINE_MS]
+        return Screen([self._bars(watched) for watched in self.watched_by(preset)], fine)
+
+    def _bars(self, watched: Watched) -> list[tuple[WindowKey, Bar]]:
+        bars = watched.condition.bars(watched.rule)
+        # Hours are not at hand for many ticks at once.
+        is_fine = all(bar.length_ms <= FINE_MS for bar in bars)
+        return [(WindowKey(bar.length_ms, watched.counted), bar) for bar in bars] if is_fine else []
 
     def hours_for(self, preset: str) -> int:
         """Return how far back a preset's jobs are needed by the hour, in milliseconds; 0 if panes reach far enough."""

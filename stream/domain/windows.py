@@ -1,15 +1,21 @@
-"""Rolling sums over the panes of one preset, one for each window that a rule asks for.
+"""Sums over the panes of one preset, one for each window that a rule asks for.
 
-Law: once panes have closed up to a tick, each window holds the sum of the panes that start within its length before the
-tick, at a cost that depends on neither the length nor the number of panes kept. What rules may use of a closed pane has
-all arrived, so a pane is summed once.
+Law: a window that ends at a tick holds the sum of the panes that start within its length before it. Panes are kept as
+running totals, of which two make any sum: what it costs depends on neither the window's length nor, but for a search,
+on how many panes are kept, and the sums of many ticks are looked up at once. What rules may use of a closed pane has all
+arrived, so a pane is summed once.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from stream.domain.sight import NOTHING, Counted, Counts, Sum, sum_counts
+
+Numbers = NDArray[np.int64]
 
 
 class WindowKey(NamedTuple):
@@ -25,53 +31,65 @@ class Windows:
 
     keys: tuple[WindowKey, ...] = ()
     filters: tuple[Counted, ...] = ()
-    sums: dict[Counted, dict[int, Sum]] = field(default_factory=dict)
-    """The jobs of each window, by what is counted and its length in milliseconds."""
-    closed: dict[int, tuple[Sum, ...]] = field(default_factory=dict)
-    """By start, the panes that have closed and hold jobs, as each filter counts them, in their order."""
+    lengths_ms: Numbers = field(default_factory=lambda: np.empty(0, np.int64))
+    """Of each key."""
+    which: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
+    """Of each key, the filter."""
+    size: int = 0
+    starts: Numbers = field(default_factory=lambda: np.empty(0, np.int64))
+    """Of the panes that have closed and hold jobs, ascending; only `size` of them mean anything, as of totals."""
+    totals: Numbers = field(default_factory=lambda: np.zeros((1, 0, 2), np.int64))
+    """Before each pane and after the last: errors and all jobs so far, as each filter counts them."""
 
     def open(self, keys: Iterable[WindowKey], panes: Mapping[int, Counts], at_ms: int | None) -> None:
         """Begin with the panes that had closed before a tick."""
         self.keys = tuple(keys)
         self.filters = tuple(dict.fromkeys(key.counted for key in self.keys))
-        self.sums = {counted: {} for counted in self.filters}
-        self.closed = {}
+        self.lengths_ms = np.array([key.length_ms for key in self.keys], np.int64)
+        self.which = np.array([self.filters.index(key.counted) for key in self.keys], np.intp)
+        self.size, self.starts = 0, np.empty(0, np.int64)
+        self.totals = np.zeros((1, len(self.filters), 2), np.int64)
         before_ms = 0 if at_ms is None else at_ms
-        for start, counts in panes.items():
-            if start < before_ms and counts:
-                self._sum(start, counts)
-        for length_ms, counted in self.keys:
-            which = self.filters.index(counted)
-            inside = [pane[which] for start, pane in self.closed.items() if start >= before_ms - length_ms]
-            self.sums[counted][length_ms] = Sum(sum(pane.errors for pane in inside), sum(pane.total for pane in inside))
+        self.close({start: panes[start] for start in sorted(panes) if start < before_ms})
 
-    def _sum(self, start_ms: int, counts: Counts) -> None:
-        self.closed[start_ms] = tuple([sum_counts(counts, counted) for counted in self.filters])
+    def close(self, panes: Mapping[int, Counts]) -> None:
+        """Take in panes that have closed, by start, in order and after all others."""
+        held = {start: counts for start, counts in panes.items() if counts} if self.filters else {}
+        if not held:
+            return
+        sums = [[sum_counts(counts, counted) for counted in self.filters] for counts in held.values()]
+        first, self.size = self.size, self.size + len(held)
+        self._make_room()
+        self.starts[first : self.size] = list(held)
+        np.cumsum(sums, axis=0, out=self.totals[first + 1 : self.size + 1])
+        self.totals[first + 1 : self.size + 1] += self.totals[first]
 
-    def close(self, start_ms: int, counts: Counts) -> None:
-        """Slide every window over the pane that has just closed."""
-        if counts:
-            self._sum(start_ms, counts)
-        entering = self.closed.get(start_ms)
-        for which, sums in enumerate(self.sums.values()):
-            come = entering[which] if entering else NOTHING
-            for length_ms, held in sums.items():
-                leaving = self.closed.get(start_ms - length_ms)
-                if entering or leaving:
-                    sums[length_ms] = _moved(held, come, leaving[which] if leaving else NOTHING)
+    def _make_room(self) -> None:
+        if self.size > len(self.starts):
+            room = 2 * self.size - len(self.starts)
+            self.starts = np.concatenate((self.starts, np.zeros(room, np.int64)))
+            self.totals = np.concatenate((self.totals, np.zeros((room, len(self.filters), 2), np.int64)))
 
-    def sum_of(self, counted: Counted, length_ms: int) -> Sum:
-        """Return the jobs of a window, none if it is not one of these."""
-        return self.sums.get(counted, {}).get(length_ms, NOTHING)
+    def sums_at(self, ticks_ms: Numbers) -> Numbers:
+        """Return errors and all jobs of each window (second axis) that ends at each of some ticks (first)."""
+        starts, ends_ms = self.starts[: self.size], ticks_ms[:, np.newaxis]
+        ends, begins = starts.searchsorted(ends_ms), starts.searchsorted(ends_ms - self.lengths_ms)
+        sums: Numbers = self.totals[ends, self.which] - self.totals[begins, self.which]
+        return sums
 
-    def is_empty(self) -> bool:
-        """Tell whether no window holds a job."""
-        return not any(held.total for sums in self.sums.values() for held in sums.values())
+    def sum_at(self, at_ms: int, key: WindowKey) -> Sum:
+        """Return the jobs of a window that ends at a tick, none if it is not one of these."""
+        if key not in self.keys:
+            return NOTHING
+        return Sum(*self.sums_at(np.array([at_ms]))[0, self.keys.index(key)].tolist())
 
-    def expire(self, start_ms: int) -> None:
-        """Forget a pane that no window reaches back to any more."""
-        self.closed.pop(start_ms, None)
+    def is_empty_at(self, at_ms: int) -> bool:
+        """Tell whether no window that ends at a tick holds a job."""
+        return not self.sums_at(np.array([at_ms])).any()
 
-
-def _moved(held: Sum, entering: Sum, leaving: Sum) -> Sum:
-    return Sum(held.errors + entering.errors - leaving.errors, held.total + entering.total - leaving.total)
+    def expire(self, oldest_ms: int) -> None:
+        """Forget the panes that start before an instant, to which no window reaches back any more."""
+        gone = int(self.starts[: self.size].searchsorted(oldest_ms))
+        if gone:
+            self.starts, self.totals = self.starts[gone : self.size].copy(), self.totals[gone : self.size + 1].copy()
+            self.size -= gone

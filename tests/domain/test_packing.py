@@ -68,6 +68,6 @@ def test_a_job_seen_after_unpacking_is_not_decided_by_that(tally: Tally) -> None
 @given(TALLIES, TALLIES)
 def test_what_changes_after_packing_is_packed_anew(tally: Tally, other: Tally) -> None:
     pack(START_MS, tally)
-    tally.merge(other, KEPT)
-    tally.see(CELLS[0])
-    assert unpack(read_pane(pack(START_MS, tally))) == tally
+    whole = merged((tally, other), KEPT)
+    whole.see(CELLS[0])
+    assert unpack(read_pane(pack(START_MS, whole))) == whole
