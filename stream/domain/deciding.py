@@ -134,7 +134,7 @@ class Board:
     def _forget_rules(self, name: str, at_ms: int) -> Iterator[AlertEvent]:
         preset = self.presets[name]
         gone = preset.rules_gone(
-            {watched.rule.key: watched.rule.fingerprint for watched in self.policy.watched_by(name)}
+            {watched.rule.key: watched.rule.fingerprint for watched in self.policy.watch(name).watched}
         )
         for rule in gone:
             self.changed_presets.add(name)
@@ -167,7 +167,7 @@ class Board:
         pane_ms, first_ms = self.policy.pane_ms, preset.due_ms or 0
         ticks = min(MOST_TICKS, (clock_ms - first_ms) // pane_ms + 1)
         closing = preset.close_panes(first_ms + pane_ms * (ticks - 1))
-        return Outlook(first_ms, pane_ms, closing, preset.windows, self.policy.screen_for(name), ticks)
+        return Outlook(first_ms, pane_ms, closing, preset.windows, self.policy.watch(name).screen, ticks)
 
     def _decide_tick(self, name: str, preset: Preset, outlook: Outlook) -> Iterator[AlertEvent]:
         sight = self._close(name, preset, outlook, preset.due_ms or 0)
@@ -185,14 +185,14 @@ class Board:
             self.changed_presets.add(name)
 
     def _asked(self, name: str, preset: Preset, places: list[int]) -> Sequence[Watched]:
-        watched = self.policy.watched_by(name)
+        watched = self.policy.watch(name).watched
         return watched if preset.has_open_alert() else [watched[place] for place in places]
 
     def _is_inhibited(self, name: str, rule: BaseRule) -> bool:
         alerts = self.presets[name].alerts
         return any(
             other.inhibits(rule) and alerts.get(other.key, QUIET).phase is Phase.FIRING
-            for other in self.policy.inhibiting(name)
+            for other in self.policy.watch(name).inhibiting
         )
 
     def _close(self, name: str, preset: Preset, outlook: Outlook, at_ms: int) -> Sight:
@@ -225,7 +225,7 @@ class Board:
         return sum_over
 
     def _fold(self, name: str, preset: Preset, sight: Sight) -> None:
-        for rule, counted in self.policy.shifting(name) if sight.closed else ():
+        for rule, counted in self.policy.watch(name).shifting if sight.closed else ():
             if sight.has_closed(rule.source_types):
                 preset.shifts[rule.key] = advance(rule, preset.shifts.get(rule.key), sight, counted)
 
@@ -264,12 +264,12 @@ class Board:
         if preset.hours.is_waiting():
             due.append(next_boundary(preset.hours.hour_ms + HOUR_MS, pane_ms))
         if preset.last_job_ms >= 0:
-            silences = self.policy.silences_for(name)
+            silences = self.policy.watch(name).silences_ms
             due += [next_boundary(preset.last_job_ms + after_ms, pane_ms) for after_ms in silences]
         return min((at for at in due if at > at_ms), default=None)
 
     def _has_waiting(self, name: str, preset: Preset) -> bool:
-        watched = self.policy.watched_by(name) if preset.alerts else ()
+        watched = self.policy.watch(name).watched if preset.alerts else ()
         return any(preset.alerts.get(rule.key, QUIET).is_waiting(rule) for rule, _, _ in watched)
 
     def oldest_retained(self) -> int:
@@ -314,7 +314,8 @@ class Board:
         """Return a preset's state, new if there was none."""
         if name not in self.presets:
             preset = Preset(self.policy.pane_ms, max(1, self.policy.rules.max_consecutive))
-            preset.open_windows(self.policy.windows_for(name), self.policy.hours_for(name))
+            watch = self.policy.watch(name)
+            preset.open_windows(watch.windows, watch.hours_ms)
             self.presets[name] = preset
         return self.presets[name]
 
@@ -339,7 +340,8 @@ class Board:
         preset.catch_up(self.tick_ms)
         preset.errors_kept = max(1, self.policy.rules.max_consecutive)
         preset.ahead = sorted(start for start in preset.panes if start >= (preset.decided_to_ms or 0))
-        settled = preset.open_windows(self.policy.windows_for(name), self.policy.hours_for(name))
+        watch = self.policy.watch(name)
+        settled = preset.open_windows(watch.windows, watch.hours_ms)
         self.changed_days.update((name, day_of(hour_ms)) for hour_ms in settled)
         # A new rule may have something to say of what is long past, such as silence: no tick is passed over before it.
         is_new = preset.decided_to_ms is None

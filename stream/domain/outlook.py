@@ -65,7 +65,7 @@ class Outlook:
         asked = self.screen.passed(self._sums)
         self._asked = asked.nonzero()[1].tolist()
         self._ends = [0, *np.cumsum(asked.sum(axis=1)).tolist()]
-        self._holds = self._sums[:, :, 1].any(axis=1).tolist()
+        self._holds = [bool(jobs) for jobs in self._sums[:, :, 1].sum(axis=1).tolist()]
 
     @property
     def last_ms(self) -> int:

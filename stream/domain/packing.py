@@ -8,12 +8,14 @@ public models in `schemas.tally`; a test holds the two against each other.
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
 from stream.domain.recency import Recency
 from stream.domain.tally import Cell, FailedJob, Tally, merged
+
+T = TypeVar("T")
 
 CellCount = tuple[str, str, str, str, int]
 """The fields of a cell, and how many jobs there are of it. Plain tuples are what msgspec reads fastest."""
@@ -102,10 +104,10 @@ def pack(start_ms: int, tally: Tally) -> msgspec.Raw:
         None if tally.decided is tally.seen or tally.decided == tally.seen else _pack_counts(tally.decided),
         tally.last_decided_ms,
         tally.recency.last_finished_ms,
-        dict(sorted(tally.recency.failures.items())),
+        _in_order(tally.recency.failures),
         tuple([job[:3] for job in tally.samples]),
         # Nearly always there is one source type, of which there is nothing else to say.
-        {name: _ending(one, tally.recency) for name, one in sorted(tally.recency_by_source.items())},
+        {name: _ending(one, tally.recency) for name, one in _in_order(tally.recency_by_source).items()},
         tuple([job.source_type for job in tally.samples]),
     )
     return pack_form(pane)
@@ -126,7 +128,11 @@ def sum_packed(start_ms: int, parts: Sequence[msgspec.Raw], kept: int) -> msgspe
 def _ending(one: Recency, whole: Recency) -> Ending | None:
     if one is whole or one == whole:
         return None
-    return one.last_finished_ms, dict(sorted(one.failures.items()))
+    return one.last_finished_ms, _in_order(one.failures)
+
+
+def _in_order(values: dict[str, T]) -> dict[str, T]:
+    return values if len(values) < 2 else dict(sorted(values.items()))
 
 
 def counts_of(pane: PaneForm) -> tuple[dict[Cell, int], dict[Cell, int]]:

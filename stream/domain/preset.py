@@ -162,7 +162,7 @@ class Preset:
         return total
 
     def close_panes(self, until_ms: int) -> dict[int, Counts]:
-        """Have windows take in all panes that close by a tick, and return these by start; the tick is yet to be passed."""
+        """Have windows take in all panes that close by a tick, which is yet to be passed; return these by start."""
         closing = {start: self.decided_in(start) for start in sorted(self.ahead) if start < until_ms}
         self.windows.close(closing)
         return closing

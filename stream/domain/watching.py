@@ -39,6 +39,48 @@ class Watched(NamedTuple):
     counted: Counted
 
 
+class Watch(NamedTuple):
+    """How some rules, in the order of events at one tick, watch a preset."""
+
+    watched: tuple[Watched, ...]
+    inhibiting: tuple[Rule, ...]
+    """Those that inhibit others."""
+    shifting: tuple[tuple[ShiftRule, Counted], ...]
+    """Those that look for a change, with what they count."""
+    silences_ms: tuple[int, ...]
+    """How long a preset may be silent before each rule that minds."""
+    windows: tuple[WindowKey, ...]
+    """What the rules sum over."""
+    hours_ms: int
+    """How far back jobs are needed by the hour; 0 if panes reach far enough."""
+    screen: Screen
+    """Tells at which ticks the rules have to be asked."""
+
+    @classmethod
+    def of(cls, watched: tuple[Watched, ...]) -> "Watch":
+        """Work out what is asked for at every tick."""
+        rules = [rule for rule, _, _ in watched]
+        windows = dict.fromkeys(
+            WindowKey(length_ms, each.counted) for each in watched for length_ms in each.rule.windows
+        )
+        return cls(
+            watched,
+            tuple(rule for rule in rules if rule.inhibit),
+            tuple((rule, counted) for rule, _, counted in watched if isinstance(rule, ShiftRule)),
+            tuple(rule.after_ms for rule in rules if isinstance(rule, SilenceRule)),
+            tuple(windows),
+            max((rule.looks_back_ms for rule in rules if rule.looks_back_ms > FINE_MS), default=0),
+            Screen([_bars(each) for each in watched], [key for key in windows if key.length_ms <= FINE_MS]),
+        )
+
+
+def _bars(watched: Watched) -> list[tuple[WindowKey, Bar]]:
+    bars = watched.condition.bars(watched.rule)
+    # Hours are not at hand for many ticks at once.
+    is_fine = all(bar.length_ms <= FINE_MS for bar in bars)
+    return [(WindowKey(bar.length_ms, watched.counted), bar) for bar in bars] if is_fine else []
+
+
 @dataclass(frozen=True)
 class DecidingPolicy:
     """The settings that decide when an alert fires. Times in milliseconds."""
@@ -52,12 +94,9 @@ class DecidingPolicy:
     """What each rule counts as an error, by the rule's key."""
 
     def __post_init__(self) -> None:
-        # Presets are bounded, and the cache more so.
-        object.__setattr__(self, "watched_by", lru_cache(maxsize=4096)(self.watched_by))
-        object.__setattr__(self, "silences_for", lru_cache(maxsize=4096)(self.silences_for))
-        object.__setattr__(self, "shifting", lru_cache(maxsize=4096)(self.shifting))
-        object.__setattr__(self, "inhibiting", lru_cache(maxsize=4096)(self.inhibiting))
-        object.__setattr__(self, "screen_for", lru_cache(maxsize=4096)(self.screen_for))
+        # Presets are bounded, and the cache more so; most are watched by the same rules.
+        object.__setattr__(self, "watch", lru_cache(maxsize=4096)(self.watch))
+        object.__setattr__(self, "_watch", lru_cache(maxsize=256)(self._watch))
         object.__setattr__(self, "_counted", lru_cache(maxsize=1024)(self._counted))
         rules = (each for rule in self.rules.rules for each in self._grouped(rule))
         object.__setattr__(self, "counted_of", {rule.key: self.counted_by(rule) for rule in rules})
@@ -66,15 +105,19 @@ class DecidingPolicy:
         """Return the start of the block of panes that is stored as one row, in epoch milliseconds."""
         return pane_start(start_ms, BLOCK_PANES * self.pane_ms)
 
-    def rules_for(self, preset: str) -> tuple[Rule, ...]:
-        """Return the rules that watch a preset, or the topic as a whole, in the order of events at one tick.
+    def watch(self, preset: str) -> Watch:
+        """Return how rules watch a preset, or the topic as a whole."""
+        return self._watch(self.rules.whole_topic if preset == ALL_PRESETS else self.rules.matching(preset))
 
-        A rule that is grouped by reason is one for each reason.
-        """
-        matching = self.rules.whole_topic if preset == ALL_PRESETS else self.rules.matching(preset)
+    def _watch(self, matching: tuple[Rule, ...]) -> Watch:
         rules = (each for rule in matching for each in self._grouped(rule))
         # Those that inhibit come first, so that what they inhibit says nothing at the same tick.
-        return tuple(sorted(rules, key=lambda rule: (not rule.inhibit, rule.name, rule.group)))
+        in_order = sorted(rules, key=lambda rule: (not rule.inhibit, rule.name, rule.group))
+        return Watch.of(tuple(Watched(rule, CONDITIONS[type(rule)], self.counted_by(rule)) for rule in in_order))
+
+    def rules_for(self, preset: str) -> tuple[Rule, ...]:
+        """Return the rules that watch a preset; one that is grouped by reason is one for each reason."""
+        return tuple(watched.rule for watched in self.watch(preset).watched)
 
     def _grouped(self, rule: Rule) -> tuple[Rule, ...]:
         """Return a rule for each of its groups, which are known before any job is."""
@@ -82,47 +125,6 @@ class DecidingPolicy:
             return (rule,)
         counted = self.counted_by(rule)
         return tuple(rule.for_reason(reason) for reason in self.rules.known_reasons if counted.is_error(reason))
-
-    def watched_by(self, preset: str) -> tuple[Watched, ...]:
-        """Return the rules that watch a preset, in that order, with all that evaluating them takes."""
-        rules = self.rules_for(preset)
-        return tuple(Watched(rule, CONDITIONS[type(rule)], self.counted_by(rule)) for rule in rules)
-
-    def shifting(self, preset: str) -> tuple[tuple[ShiftRule, Counted], ...]:
-        """Return the rules that look for a change of a preset, with what they count."""
-        watched = self.watched_by(preset)
-        return tuple((rule, counted) for rule, _, counted in watched if isinstance(rule, ShiftRule))
-
-    def inhibiting(self, preset: str) -> tuple[Rule, ...]:
-        """Return the rules that watch a preset and inhibit others."""
-        return tuple(watched.rule for watched in self.watched_by(preset) if watched.rule.inhibit)
-
-    def windows_for(self, preset: str) -> tuple[WindowKey, ...]:
-        """Return the windows that a preset's rules sum over."""
-        watched = self.watched_by(preset)
-        keys = (WindowKey(length_ms, counted) for rule, _, counted in watched for length_ms in rule.windows)
-        return tuple(dict.fromkeys(keys))
-
-    def screen_for(self, preset: str) -> Screen:
-        """Return what tells at which ticks a preset's rules have to be asked."""
-        fine = [key for key in self.windows_for(preset) if key.length_ms <= FINE_MS]
-        return Screen([self._bars(watched) for watched in self.watched_by(preset)], fine)
-
-    def _bars(self, watched: Watched) -> list[tuple[WindowKey, Bar]]:
-        bars = watched.condition.bars(watched.rule)
-        # Hours are not at hand for many ticks at once.
-        is_fine = all(bar.length_ms <= FINE_MS for bar in bars)
-        return [(WindowKey(bar.length_ms, watched.counted), bar) for bar in bars] if is_fine else []
-
-    def hours_for(self, preset: str) -> int:
-        """Return how far back a preset's jobs are needed by the hour, in milliseconds; 0 if panes reach far enough."""
-        reach = (watched.rule.looks_back_ms for watched in self.watched_by(preset))
-        return max((length_ms for length_ms in reach if length_ms > FINE_MS), default=0)
-
-    def silences_for(self, preset: str) -> tuple[int, ...]:
-        """Return how long a preset may be silent before each rule that minds, in milliseconds."""
-        rules = (watched.rule for watched in self.watched_by(preset))
-        return tuple(rule.after_ms for rule in rules if isinstance(rule, SilenceRule))
 
     def counted_by(self, rule: Rule) -> Counted:
         """Return the function that tells which failures are errors to a rule; rules that agree share it."""

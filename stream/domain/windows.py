@@ -1,9 +1,10 @@
 """Sums over the panes of one preset, one for each window that a rule asks for.
 
-Law: a window that ends at a tick holds the sum of the panes that start within its length before it. Panes are kept as
-running totals, of which two make any sum: what it costs depends on neither the window's length nor, but for a search,
-on how many panes are kept, and the sums of many ticks are looked up at once. What rules may use of a closed pane has all
-arrived, so a pane is summed once.
+Law: a window that ends at a tick holds the sum of the panes that start within its length before it.
+
+Panes are kept as running totals, of which two make any sum: what it costs depends on neither the window's length nor,
+but for a search, on how many panes are kept, and the sums of many ticks are looked up at once. What rules may use of a
+closed pane has all arrived, so a pane is summed once.
 """
 
 from collections.abc import Iterable, Mapping

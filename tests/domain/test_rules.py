@@ -153,7 +153,7 @@ def test_only_presets_whose_rules_look_back_further_than_panes_are_kept_need_hou
     near, far = rule(window="24h"), rule("burn_rate", "b", period="7d", presets=["s*"])
     policy = DecidingPolicy(RuleSet(rules=(near, far)), Causes().party_of, 1)
     assert policy.rules.longest_window_ms == DAY_MS
-    assert [policy.hours_for(preset) for preset in ("summarize", "transcript", "")] == [7 * DAY_MS, 0, 0]
+    assert [policy.watch(preset).hours_ms for preset in ("summarize", "transcript", "")] == [7 * DAY_MS, 0, 0]
 
 
 @pytest.mark.parametrize(
