@@ -1,0 +1,116 @@
+"""Rules left out at a tick would have said nothing, and it does not matter how many ticks are decided at once."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from schemas.alert import AlertEvent
+from stream.domain.alerting import Signal
+from stream.domain.conditions import CONDITIONS
+from stream.domain.deciding import Board
+from stream.domain.outlook import MOST_TICKS
+from stream.domain.preset import Stamped
+from stream.domain.recency import Recency
+from stream.domain.rule_base import BaseRule
+from stream.domain.rules import RuleSet
+from stream.domain.sight import Sight, Sum
+from stream.domain.tally import Cell, Tally
+from stream.domain.windows import WindowKey
+from tests.laws.logs import PANE_MS, deciding_policy
+
+FINISHED, FAILED = Cell("uri"), Cell("uri", "timeout", "summary", "summary")
+RATES = st.sampled_from([0.01, 0.1, 0.3, 0.5])
+THRESHOLDS = st.fixed_dictionaries(
+    {
+        "kind": st.just("threshold"),
+        "window": st.sampled_from(["1m", "1h"]),
+        "error_rate": RATES,
+        "min_jobs": st.integers(1, 12),
+        "confidence": st.sampled_from([0, 0.95]),
+    }
+)
+BURN_RATES = st.fixed_dictionaries(
+    {"kind": st.just("burn_rate"), "objective": st.sampled_from([0.95, 0.99]), "min_jobs": st.integers(1, 12)}
+)
+SUM = st.tuples(st.integers(0, 12), st.integers(0, 12)).map(lambda jobs: Sum(jobs[0], sum(jobs)))
+
+
+def rules_of(*kinds: dict[str, Any]) -> RuleSet:
+    return RuleSet.model_validate({"rules": tuple({"name": f"rule-{n}"} | keys for n, keys in enumerate(kinds))})
+
+
+@given(st.lists(st.one_of(THRESHOLDS, BURN_RATES), min_size=1, max_size=4), st.data())
+def test_a_rule_that_breaches_is_never_left_out(kinds: list[dict[str, Any]], data: st.DataObject) -> None:
+    policy = deciding_policy(rules_of(*kinds), 1)
+    watch = policy.watch("summarize")
+    sums = {key: data.draw(SUM) for key in watch.windows}
+
+    def sum_over(rule: BaseRule, length_ms: int) -> Sum:
+        return sums[WindowKey(length_ms, policy.counted_of[rule.key])]
+
+    sight = Sight(0, PANE_MS, {}, sum_over, lambda start_ms: {}, Recency(), 0)
+    asked = watch.screen.passed(np.array([list(sums.values())], np.int64))[0]
+    for (rule, _, counted), is_asked in zip(watch.watched, asked.tolist(), strict=True):
+        assert is_asked or CONDITIONS[type(rule)].signal(rule, sight, counted) is not Signal.BREACH
+
+
+def test_a_rule_is_asked_above_its_rate_and_not_at_it() -> None:
+    screen = deciding_policy(rules_of({"kind": "threshold", "error_rate": 0.3}), 1).watch("summarize").screen
+    assert screen.passed(np.array([[[30, 100]], [[31, 100]], [[3_001, 10_000]]])).tolist() == [[False], [True], [True]]
+
+
+@given(BURN_RATES)
+def test_nobody_is_asked_about_windows_without_errors(burn_rate: dict[str, Any]) -> None:
+    screen = deciding_policy(rules_of({"kind": "threshold"}, burn_rate), 1).watch("summarize").screen
+    assert not screen.passed(np.tile(np.array([0, 1_000]), (1, len(screen.key_at), 1))).any()
+
+
+def test_what_windows_cannot_tell_of_is_always_asked() -> None:
+    kinds = ({"kind": "consecutive"}, {"kind": "shift"}, {"kind": "silence"}, {"kind": "threshold", "window": "2d"})
+    screen = deciding_policy(rules_of(*kinds), 1).watch("summarize").screen
+    assert screen.passed(np.zeros((2, len(screen.key_at), 2), np.int64)).tolist() == [[True] * 4] * 2
+
+
+RULES = rules_of(
+    {"kind": "threshold", "window": "2h", "min_jobs": 2, "error_rate": 0.3, "confidence": 0},
+    {"kind": "threshold", "window": "1m", "min_jobs": 1, "error_rate": 0.1, "confidence": 0, "on_no_data": "resolve"},
+    {"kind": "consecutive", "errors": 2},
+    {"kind": "silence", "after": "30m"},
+)
+LAST = 4 * MOST_TICKS
+PANES = st.dictionaries(st.integers(0, LAST - 1), st.tuples(st.integers(0, 2), st.integers(0, 2)), max_size=12)
+
+
+def decided(panes: dict[int, tuple[int, int]], ticks: Iterable[int]) -> list[AlertEvent]:
+    """Return what a board says that knows all panes and is told the time at some ticks."""
+    board = Board(deciding_policy(RULES, 1))
+    for number, (finished, failed) in panes.items():
+        at_ms, counts = number * PANE_MS, {FINISHED: finished, FAILED: failed}
+        held = {cell: count for cell, count in counts.items() if count}
+        recency = Recency(at_ms if finished else -1, {"timeout": (at_ms + 1,) * failed} if failed else {})
+        if held:
+            tally = Tally(held, held, at_ms + 1, recency, {"uri": recency})
+            for name in ("summarize", "transcript")[: 1 + number % 2]:
+                board.preset(name).take(at_ms, 0, Stamped.of(0, tally))
+                board.preset(name).due_ms = min(board.preset(name).ahead) + PANE_MS
+    events: list[AlertEvent] = []
+    for tick in ticks:
+        board.clocks.watermarks = {0: tick * PANE_MS}
+        events += board.decide()
+    return events
+
+
+@given(PANES, st.sets(st.integers(1, LAST), max_size=4))
+@example({0: (0, 2), MOST_TICKS: (0, 2), MOST_TICKS + 1: (1, 0), 3 * MOST_TICKS: (0, 1)}, set())
+def test_all_ticks_at_once_are_decided_as_each_by_itself(panes: dict[int, tuple[int, int]], stops: set[int]) -> None:
+    assert decided(panes, sorted({*stops, LAST})) == decided(panes, range(1, LAST + 1))
+
+
+def test_events_of_several_presets_come_in_the_order_of_ticks() -> None:
+    panes = {1: (0, 2), MOST_TICKS: (2, 0), 2 * MOST_TICKS + 1: (0, 2)}
+    order = [(event.at, event.preset) for event in decided(panes, [LAST])]
+    assert order == sorted(order)
+    assert len({preset for _, preset in order}) == 2
