@@ -84,9 +84,9 @@ LAST = 4 * MOST_TICKS
 PANES = st.dictionaries(st.integers(0, LAST - 1), st.tuples(st.integers(0, 2), st.integers(0, 2)), max_size=12)
 
 
-def decided(panes: dict[int, tuple[int, int]], ticks: Iterable[int]) -> list[AlertEvent]:
+def decided(panes: dict[int, tuple[int, int]], ticks: Iterable[int], rules: RuleSet = RULES) -> list[AlertEvent]:
     """Return what a board says that knows all panes and is told the time at some ticks."""
-    board = Board(deciding_policy(RULES, 1))
+    board = Board(deciding_policy(rules, 1))
     for number, (finished, failed) in panes.items():
         at_ms, counts = number * PANE_MS, {FINISHED: finished, FAILED: failed}
         held = {cell: count for cell, count in counts.items() if count}
@@ -114,3 +114,8 @@ def test_events_of_several_presets_come_in_the_order_of_ticks() -> None:
     order = [(event.at, event.preset) for event in decided(panes, [LAST])]
     assert order == sorted(order)
     assert len({preset for _, preset in order}) == 2
+
+
+def test_a_rate_may_rise_since_finished_jobs_leave_the_window_while_nothing_comes() -> None:
+    rules = rules_of({"kind": "threshold", "window": "1m", "min_jobs": 1, "error_rate": 0.6, "confidence": 0})
+    assert [(event.kind, event.at) for event in decided({0: (1, 0), 2: (0, 1)}, [LAST], rules)] == [("fired", 70_000)]
