@@ -45,6 +45,9 @@ LONG_AGO, LATELY = 1_000_000, 9_000_000
 REMEMBERED = LONG_AGO + LATELY
 LATELY_APART_SECONDS = 0.0005
 
+DECIDED_FROM_SECONDS = 60.0
+"""Events of less time than this end before the watermark has come to a tick in every partition."""
+
 SESSION_SECONDS = 12.0
 """For so long the group keeps the partitions of a worker that was killed."""
 
@@ -127,11 +130,13 @@ def _linked(events: Iterator[Event], lengths: int) -> Iterator[Event]:
 
 
 def measure(course: Course, setting: Setting) -> float:
-    """Return events a CPU-second of one worker."""
-    app = course.app(course.topic(setting), setting)
+    """Return events a CPU-second of one worker, with all that can be decided on them."""
+    app, span_seconds = course.app(course.topic(setting), setting), EVENTS * setting.apart_seconds
     with app.run() as running:
-        meter = Meter(running.processes)
-        stretch = watch(meter, EVENTS, running.counted)
+        meter, progress = Meter(running.processes), running.counted
+        if span_seconds > DECIDED_FROM_SECONDS:
+            progress = running.done(EVENTS, int((FIRST_SECONDS + span_seconds) * 1000), setting.partitions)
+        stretch = watch(meter, EVENTS, progress)
     return stretch.result(setting.label, meter, "").per_cpu_second
 
 

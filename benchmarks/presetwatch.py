@@ -17,9 +17,13 @@ import psutil
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
+from benchmarks.measure import Progress
 from stream.local.loopback import free_port
 
 EVENT_TO_COUNT = "presetwatch_event_to_count_seconds"
+FINAL_TICK_MS = 30_000
+"""The last events' panes wait for watermarks that nothing moves any more."""
+
 WINDOWS = ("5m", "10m", "15m", "30m", "1h", "2h", "4h", "6h", "12h", "24h")
 
 
@@ -87,6 +91,16 @@ class Workers:
         """Return the tick that every partition has been decided to, in epoch milliseconds."""
         ticks = [tick or 0 for health in self._healths() for tick in health["decided_to_ms"].values()]
         return min(ticks) if len(ticks) == partitions else 0
+
+    def done(self, events: int, last_ms: int, partitions: int) -> Progress:
+        """Return what tells how many events are counted, short of all until those that can be have been decided on."""
+
+        def progress() -> int:
+            counted = self.counted()
+            is_decided = counted < events or self.decided_to(partitions) >= last_ms - FINAL_TICK_MS
+            return counted if is_decided else events - 1
+
+        return progress
 
     def _healths(self) -> list[Mapping[str, Any]]:
         return [health for health in (worker.health() for worker in self.workers) if health is not None]

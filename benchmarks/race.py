@@ -19,8 +19,6 @@ from benchmarks.verify import counts_of_peer, counts_of_presetwatch, verdict
 
 PARTITIONS = 4
 RULES = 20
-FINAL_TICK_MS = 30_000
-"""The last events' panes wait for watermarks that nothing moves any more."""
 
 
 @dataclass(slots=True)
@@ -56,18 +54,11 @@ def _new_name(name: str) -> str:
 def race_presetwatch(track: Track, events: int, workers: int = 1) -> Result:
     """Run presetwatch with all of the job: validate, deduplicate, classify, journal, merge, decide 20 rules."""
     name, label = _new_name("presetwatch"), "presetwatch" if workers == 1 else f"presetwatch x{workers}"
-    topic, last_tick = track.topic(events), track.last_ms[events] - FINAL_TICK_MS
+    topic = track.topic(events)
     app = presetwatch.App(track.bootstrap, topic, name, track.folder / name, presetwatch.rules(RULES))
     with app.run(workers) as running:
-        meter = Meter(running.processes)
-
-        def progress() -> int:
-            counted = running.counted()
-            if counted == events and running.decided_to(PARTITIONS) < last_tick:
-                return events - 1
-            return counted
-
-        stretch = watch(meter, events, progress)
+        meter, done = Meter(running.processes), running.done(events, track.last_ms[events], PARTITIONS)
+        stretch = watch(meter, events, done)
     got = counts_of_presetwatch(track.bootstrap, f"{name}-tallies")
     return stretch.result(label, meter, verdict(track.filled[events], got))
 

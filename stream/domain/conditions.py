@@ -1,7 +1,7 @@
 """What each kind of rule says about a preset at a tick, and the numbers it says it by.
 
 Law: a condition reads only what was decided before the tick. One class per kind, listed in `CONDITIONS`; a signal is
-asked for at every tick and costs a look at rolling sums, evidence only when an alert moves.
+asked for where windows do not show that the rule is clear, and costs a look at sums, evidence only when an alert moves.
 """
 
 from collections import Counter
