@@ -25,7 +25,7 @@ from stream.domain.sight import Sight, Sum
 from stream.domain.tally import ALL_PRESETS, Tally
 from stream.domain.tallying import PaneKey
 from stream.domain.watching import DecidingPolicy, Watched
-from stream.domain.windows import WindowKey
+from stream.domain.windows import NEVER_MS, WindowKey
 
 QUIET = Alert()
 
@@ -180,8 +180,11 @@ class Board:
                 signal = Signal.CLEAR
             if signal is Signal.BREACH or alert.phase is not Phase.INACTIVE:
                 yield from self._observe(name, watched, signal, sight)
-        preset.due_ms = self._next_due(name, preset, sight.at_ms, outlook.holds_jobs_at(sight.at_ms))
-        if sight.closed or before != preset.alerts:
+        has_moved = before != preset.alerts
+        # What an alert has moved to may decide whether another is inhibited from the next tick on.
+        changes_ms = sight.at_ms + preset.pane_ms if has_moved else outlook.changes_after(sight.at_ms)
+        preset.due_ms = self._next_due(name, preset, sight.at_ms, changes_ms)
+        if sight.closed or has_moved:
             self.changed_presets.add(name)
 
     def _asked(self, name: str, preset: Preset, places: list[int]) -> Sequence[Watched]:
@@ -256,11 +259,14 @@ class Board:
             preset.fired.pop(key, None)
             self.resolved.append(event)
 
-    def _next_due(self, name: str, preset: Preset, at_ms: int, holds_jobs: bool = False) -> int | None:
+    def _next_due(self, name: str, preset: Preset, at_ms: int, changes_ms: int = NEVER_MS) -> int | None:
+        """Return the first tick at which anything can change, given that at which windows do."""
         pane_ms = self.policy.pane_ms
-        if holds_jobs or self._has_waiting(name, preset):
+        if self._has_waiting(name, preset):
             return at_ms + pane_ms
-        due = [preset.ahead[0] + pane_ms] if preset.ahead else []
+        due = [changes_ms] if changes_ms < NEVER_MS else []
+        if preset.ahead:
+            due.append(preset.ahead[0] + pane_ms)
         if preset.hours.is_waiting():
             due.append(next_boundary(preset.hours.hour_ms + HOUR_MS, pane_ms))
         if preset.last_job_ms >= 0:

@@ -6,12 +6,14 @@ windows show it before anything else about the tick is known.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import starmap
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stream.domain.panes import next_boundary
 from stream.domain.sight import Bar, Counts, Sum
-from stream.domain.windows import Numbers, WindowKey, Windows
+from stream.domain.windows import NEVER_MS, Numbers, WindowKey, Windows
 
 MOST_TICKS = 256
 """Looked up at once: enough that a tick's share is small, few enough that they stay in the processor's caches."""
@@ -58,14 +60,16 @@ class Outlook:
     _sums: Numbers = field(init=False)
     _asked: list[int] = field(init=False)
     _ends: list[int] = field(init=False)
-    _holds: list[bool] = field(init=False)
+    _lost: list[int] = field(init=False)
+    _shown: tuple[int, list[Sum]] = field(default=(-1, []), init=False)
+    """The sums of the tick that was looked at last: its rules ask for them one by one."""
 
     def __post_init__(self) -> None:
-        self._sums = self.windows.sums_at(self.first_ms + self.pane_ms * np.arange(self.ticks))
+        self._sums, lost_ms = self.windows.look(self.first_ms + self.pane_ms * np.arange(self.ticks))
         asked = self.screen.passed(self._sums)
         self._asked = asked.nonzero()[1].tolist()
         self._ends = [0, *np.cumsum(asked.sum(axis=1)).tolist()]
-        self._holds = [bool(jobs) for jobs in self._sums[:, :, 1].sum(axis=1).tolist()]
+        self._lost = lost_ms.tolist()
 
     @property
     def last_ms(self) -> int:
@@ -80,10 +84,13 @@ class Outlook:
         tick = self._tick(at_ms)
         return self._asked[self._ends[tick] : self._ends[tick + 1]]
 
-    def holds_jobs_at(self, at_ms: int) -> bool:
-        """Tell whether any window that ends at a tick holds a job."""
-        return self._holds[self._tick(at_ms)]
+    def changes_after(self, at_ms: int) -> int:
+        """Return the first tick after one at which a window holds fewer jobs, if no more come; `NEVER_MS` if none."""
+        return min(NEVER_MS, next_boundary(self._lost[self._tick(at_ms)] + 1, self.pane_ms))
 
     def sum_at(self, at_ms: int, key: WindowKey) -> Sum:
         """Return the jobs of a window that ends at a tick."""
-        return Sum(*self._sums[self._tick(at_ms), self.screen.key_at[key]].tolist())
+        tick = self._tick(at_ms)
+        if tick != self._shown[0]:
+            self._shown = tick, list(starmap(Sum, self._sums[tick].tolist()))
+        return self._shown[1][self.screen.key_at[key]]

@@ -17,6 +17,10 @@ from numpy.typing import NDArray
 from stream.domain.sight import NOTHING, Counted, Counts, Sum, sum_counts
 
 Numbers = NDArray[np.int64]
+Places = NDArray[np.intp]
+
+NEVER_MS = 2**62
+"""When windows change that hold no jobs."""
 
 
 class WindowKey(NamedTuple):
@@ -73,8 +77,26 @@ class Windows:
 
     def sums_at(self, ticks_ms: Numbers) -> Numbers:
         """Return errors and all jobs of each window (second axis) that ends at each of some ticks (first)."""
+        return self._sums(*self._bounds(ticks_ms))
+
+    def look(self, ticks_ms: Numbers) -> tuple[Numbers, Numbers]:
+        """Return what `sums_at` does, and for each tick when a window that ends at it loses its oldest jobs.
+
+        That is the start of the pane that they are in, and the window's length: past it the window holds them no more.
+        `NEVER_MS` if no window holds any.
+        """
+        begins, ends = self._bounds(ticks_ms)
+        if not self.size:
+            return self._sums(begins, ends), np.full(len(ticks_ms), NEVER_MS)
+        lost_ms = self.starts[np.minimum(begins, self.size - 1)] + self.lengths_ms
+        return self._sums(begins, ends), np.where(begins < ends, lost_ms, NEVER_MS).min(axis=1, initial=NEVER_MS)
+
+    def _bounds(self, ticks_ms: Numbers) -> tuple[Places, Places]:
+        """Return the places of each window's first pane, and of the one after its last."""
         starts, ends_ms = self.starts[: self.size], ticks_ms[:, np.newaxis]
-        ends, begins = starts.searchsorted(ends_ms), starts.searchsorted(ends_ms - self.lengths_ms)
+        return starts.searchsorted(ends_ms - self.lengths_ms), starts.searchsorted(ends_ms)
+
+    def _sums(self, begins: Places, ends: Places) -> Numbers:
         sums: Numbers = self.totals[ends, self.which] - self.totals[begins, self.which]
         return sums
 

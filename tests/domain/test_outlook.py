@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from schemas.alert import AlertEvent
@@ -84,8 +84,8 @@ LAST = 4 * MOST_TICKS
 PANES = st.dictionaries(st.integers(0, LAST - 1), st.tuples(st.integers(0, 2), st.integers(0, 2)), max_size=12)
 
 
-def decided(panes: dict[int, tuple[int, int]], ticks: Iterable[int], rules: RuleSet = RULES) -> list[AlertEvent]:
-    """Return what a board says that knows all panes and is told the time at some ticks."""
+def board_of(panes: dict[int, tuple[int, int]], rules: RuleSet) -> Board:
+    """Return a board that knows all panes and has yet to be told the time."""
     board = Board(deciding_policy(rules, 1))
     for number, (finished, failed) in panes.items():
         at_ms, counts = number * PANE_MS, {FINISHED: finished, FAILED: failed}
@@ -96,8 +96,24 @@ def decided(panes: dict[int, tuple[int, int]], ticks: Iterable[int], rules: Rule
             for name in ("summarize", "transcript")[: 1 + number % 2]:
                 board.preset(name).take(at_ms, 0, Stamped.of(0, tally))
                 board.preset(name).due_ms = min(board.preset(name).ahead) + PANE_MS
-    events: list[AlertEvent] = []
+    return board
+
+
+def decided(panes: dict[int, tuple[int, int]], ticks: Iterable[int], rules: RuleSet = RULES) -> list[AlertEvent]:
+    """Return what a board says that knows all panes and is told the time at some ticks."""
+    board, events = board_of(panes, rules), list[AlertEvent]()
     for tick in ticks:
+        board.clocks.watermarks = {0: tick * PANE_MS}
+        events += board.decide()
+    return events
+
+
+def decided_at_all(panes: dict[int, tuple[int, int]], ticks: range, rules: RuleSet) -> list[AlertEvent]:
+    """Return what a board says that passes no tick over."""
+    board, events = board_of(panes, rules), list[AlertEvent]()
+    for tick in ticks:
+        for preset in board.presets.values():
+            preset.due_ms = tick * PANE_MS
         board.clocks.watermarks = {0: tick * PANE_MS}
         events += board.decide()
     return events
@@ -107,6 +123,44 @@ def decided(panes: dict[int, tuple[int, int]], ticks: Iterable[int], rules: Rule
 @example({0: (0, 2), MOST_TICKS: (0, 2), MOST_TICKS + 1: (1, 0), 3 * MOST_TICKS: (0, 1)}, set())
 def test_all_ticks_at_once_are_decided_as_each_by_itself(panes: dict[int, tuple[int, int]], stops: set[int]) -> None:
     assert decided(panes, sorted({*stops, LAST})) == decided(panes, range(1, LAST + 1))
+
+
+TIMES = st.sampled_from(["0s", "20s", "2m"])
+SHARED = st.fixed_dictionaries(
+    {"for": TIMES, "keep_firing_for": TIMES, "severity": st.sampled_from(["critical", "warning"])},
+    optional={"inhibit": st.booleans()},
+)
+OTHERS: list[dict[str, Any]] = [
+    {"kind": "consecutive", "errors": 2, "on_no_data": "resolve"},
+    {"kind": "threshold", "window": "1d", "group_by": ["preset", "reason"], "on_no_data": "1m"},
+    {"kind": "shift", "baseline": 0.05},
+    {"kind": "silence", "after": "10m"},
+]
+ANY_RULE = st.builds(lambda shared, keys: {**shared, **keys}, SHARED, THRESHOLDS | BURN_RATES | st.sampled_from(OTHERS))
+
+
+@settings(max_examples=40)
+@given(
+    PANES.map(lambda panes: {n % 300: jobs for n, jobs in panes.items()}), st.lists(ANY_RULE, min_size=1, max_size=5)
+)
+def test_a_tick_that_is_passed_over_would_have_changed_nothing(
+    panes: dict[int, tuple[int, int]], kinds: list[dict[str, Any]]
+) -> None:
+    rules, ticks = rules_of(*kinds), range(1, 500)
+    assert decided(panes, ticks, rules) == decided_at_all(panes, ticks, rules)
+
+
+def test_a_rule_may_breach_once_what_inhibits_it_has_ended_though_nothing_comes() -> None:
+    rules = rules_of(
+        {"kind": "threshold", "window": "2h", "min_jobs": 2, "confidence": 0, "severity": "warning", "inhibit": True},
+        {"kind": "consecutive", "errors": 1, "on_no_data": "resolve", "severity": "critical", "inhibit": True},
+    )
+    events = decided({0: (0, 1), 1: (0, 1)}, [LAST], rules)
+    assert [(event.kind, event.rule, event.at) for event in events if event.preset == "summarize"] == [
+        ("fired", "rule-1", 10_000),
+        ("resolved", "rule-1", 30_000),
+        ("fired", "rule-0", 40_000),
+    ]
 
 
 def test_events_of_several_presets_come_in_the_order_of_ticks() -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from stream.domain.sight import EVERYTHING, NOTHING, Counted, Counts, Sum, sum_counts
 from stream.domain.tally import Cell
-from stream.domain.windows import WindowKey, Windows
+from stream.domain.windows import NEVER_MS, WindowKey, Windows
 
 PANE_MS = 10
 FINISHED, FAILED, RECORDED = Cell("uri"), Cell("uri", "timeout", "summary", "summary"), Cell("recordingId", "other")
@@ -42,6 +42,18 @@ def test_sums_are_those_of_the_panes_wherever_the_windows_were_opened(
         assert [Sum(*each) for each in sums[tick].tolist()] == wanted
         assert [windows.sum_at(at_ms, key) for key in KEYS] == wanted
         assert windows.is_empty_at(at_ms) == (not any(each.total for each in wanted))
+
+
+@given(PANES, st.integers(0, 90))
+def test_windows_stay_as_they_are_until_one_of_them_loses_jobs(panes: dict[int, Counts], number: int) -> None:
+    windows, at_ms = opened(panes, 10**6), number * PANE_MS
+    before = {start: counts for start, counts in panes.items() if start < at_ms}
+    held = [
+        (start, key) for start, counts in before.items() if counts for key in KEYS if start >= at_ms - key.length_ms
+    ]
+    sums, lost_ms = windows.look(np.array([at_ms]))
+    assert (sums == windows.sums_at(np.array([at_ms]))).all()
+    assert lost_ms.tolist() == [min((start + key.length_ms for start, key in held), default=NEVER_MS)]
 
 
 @given(PANES, st.integers(0, 60))

@@ -210,8 +210,9 @@ def test_a_tick_of_one_preset_looks_at_no_more_panes_when_there_are_more_presets
 
 
 def looks_at_silent_hours(hours: int) -> int:
-    """Count the looks at panes while nothing happens for so long."""
-    rules = RuleSet.model_validate({"rules": ({"name": "quiet", "kind": "silence", "after": "30m"},)})
+    """Count the looks at panes while nothing happens for so long, and a window holds a job for a day of it."""
+    rate = {"name": "rate", "kind": "threshold", "window": "1d", "min_jobs": 1}
+    rules = RuleSet.model_validate({"rules": ({"name": "quiet", "kind": "silence", "after": "30m"}, rate)})
     board = Board(deciding_policy(rules, 1))
     board.tick_ms, preset = 0, board.preset("summarize")
     preset.take(0, 0, Stamped.of(0, Tally(decided={Cell("uri"): 1}, last_decided_ms=5_000)))
@@ -223,7 +224,8 @@ def looks_at_silent_hours(hours: int) -> int:
 
 
 def test_hours_without_jobs_are_passed_over_at_once() -> None:
-    assert looks_at_silent_hours(1) == looks_at_silent_hours(1_000)
+    assert looks_at_silent_hours(1) == looks_at_silent_hours(20)
+    assert looks_at_silent_hours(30) == looks_at_silent_hours(1_000)
 
 
 def looks_at_one_job(panes: int) -> int:
