@@ -6,7 +6,7 @@ repeated or interleaved. A preset with empty windows and nothing pending sleeps,
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from schemas.alert import AlertEvent
@@ -187,9 +187,17 @@ class Board:
         if sight.closed or has_moved:
             self.changed_presets.add(name)
 
-    def _asked(self, name: str, preset: Preset, places: list[int]) -> Sequence[Watched]:
-        watched = self.policy.watch(name).watched
-        return watched if preset.has_open_alert() else [watched[place] for place in places]
+    def _asked(self, name: str, preset: Preset, places: list[int]) -> list[Watched]:
+        opened, watched = self._opened(name, preset), self.policy.watch(name).watched
+        return [watched[place] for place in (sorted({*opened, *places}) if opened else places)]
+
+    def _opened(self, name: str, preset: Preset) -> list[int]:
+        """Return the places of the rules with an alert that is pending or firing."""
+        if not preset.has_open_alert():
+            return []
+        place_of = self.policy.watch(name).place_of
+        opened = (rule for rule, alert in preset.alerts.items() if alert.phase is not Phase.INACTIVE)
+        return [place_of[rule] for rule in opened if rule in place_of]
 
     def _is_inhibited(self, name: str, rule: BaseRule) -> bool:
         alerts = self.presets[name].alerts
@@ -262,7 +270,7 @@ class Board:
     def _next_due(self, name: str, preset: Preset, at_ms: int, changes_ms: int = NEVER_MS) -> int | None:
         """Return the first tick at which anything can change, given that at which windows do."""
         pane_ms = self.policy.pane_ms
-        if self._has_waiting(name, preset):
+        if changes_ms <= at_ms + pane_ms or self._has_waiting(name, preset):
             return at_ms + pane_ms
         due = [changes_ms] if changes_ms < NEVER_MS else []
         if preset.ahead:
@@ -275,8 +283,9 @@ class Board:
         return min((at for at in due if at > at_ms), default=None)
 
     def _has_waiting(self, name: str, preset: Preset) -> bool:
-        watched = self.policy.watch(name).watched if preset.alerts else ()
-        return any(preset.alerts.get(rule.key, QUIET).is_waiting(rule) for rule, _, _ in watched)
+        opened, watched = self._opened(name, preset), self.policy.watch(name).watched
+        rules = [watched[place].rule for place in opened]
+        return any(preset.alerts[rule.key].is_waiting(rule) for rule in rules)
 
     def oldest_retained(self) -> int:
         """Return the start of the oldest pane that is kept, in epoch milliseconds."""

@@ -6,12 +6,10 @@ windows show it before anything else about the tick is known.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import starmap
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.domain.panes import next_boundary
 from stream.domain.sight import Bar, Counts, Sum
 from stream.domain.windows import NEVER_MS, Numbers, WindowKey, Windows
 
@@ -60,8 +58,8 @@ class Outlook:
     _sums: Numbers = field(init=False)
     _asked: list[int] = field(init=False)
     _ends: list[int] = field(init=False)
-    _lost: list[int] = field(init=False)
-    _shown: tuple[int, list[Sum]] = field(default=(-1, []), init=False)
+    _changes: list[int] = field(init=False)
+    _shown: tuple[int, list[list[int]]] = field(default=(-1, []), init=False)
     """The sums of the tick that was looked at last: its rules ask for them one by one."""
 
     def __post_init__(self) -> None:
@@ -69,7 +67,7 @@ class Outlook:
         asked = self.screen.passed(self._sums)
         self._asked = asked.nonzero()[1].tolist()
         self._ends = [0, *np.cumsum(asked.sum(axis=1)).tolist()]
-        self._lost = lost_ms.tolist()
+        self._changes = np.where(lost_ms < NEVER_MS, lost_ms - lost_ms % self.pane_ms + self.pane_ms, NEVER_MS).tolist()
 
     @property
     def last_ms(self) -> int:
@@ -86,11 +84,11 @@ class Outlook:
 
     def changes_after(self, at_ms: int) -> int:
         """Return the first tick after one at which a window holds fewer jobs, if no more come; `NEVER_MS` if none."""
-        return min(NEVER_MS, next_boundary(self._lost[self._tick(at_ms)] + 1, self.pane_ms))
+        return self._changes[self._tick(at_ms)]
 
     def sum_at(self, at_ms: int, key: WindowKey) -> Sum:
         """Return the jobs of a window that ends at a tick."""
         tick = self._tick(at_ms)
         if tick != self._shown[0]:
-            self._shown = tick, list(starmap(Sum, self._sums[tick].tolist()))
-        return self._shown[1][self.screen.key_at[key]]
+            self._shown = tick, self._sums[tick].tolist()
+        return Sum(*self._shown[1][self.screen.key_at[key]])

@@ -3,7 +3,7 @@
 Law: what is asked for at every tick is worked out once for each preset.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
@@ -43,6 +43,8 @@ class Watch(NamedTuple):
     """How some rules, in the order of events at one tick, watch a preset."""
 
     watched: tuple[Watched, ...]
+    place_of: Mapping[str, int]
+    """Where among them a rule is, by its key."""
     inhibiting: tuple[Rule, ...]
     """Those that inhibit others."""
     shifting: tuple[tuple[ShiftRule, Counted], ...]
@@ -65,6 +67,7 @@ class Watch(NamedTuple):
         )
         return cls(
             watched,
+            {rule.key: place for place, rule in enumerate(rules)},
             tuple(rule for rule in rules if rule.inhibit),
             tuple((rule, counted) for rule, _, counted in watched if isinstance(rule, ShiftRule)),
             tuple(rule.after_ms for rule in rules if isinstance(rule, SilenceRule)),

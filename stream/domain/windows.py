@@ -108,7 +108,7 @@ class Windows:
 
     def is_empty_at(self, at_ms: int) -> bool:
         """Tell whether no window that ends at a tick holds a job."""
-        return not self.sums_at(np.array([at_ms])).any()
+        return not self.size or not self.sums_at(np.array([at_ms])).any()
 
     def expire(self, oldest_ms: int) -> None:
         """Forget the panes that start before an instant, to which no window reaches back any more."""
