@@ -48,6 +48,10 @@ LATELY_APART_SECONDS = 0.0005
 DECIDED_FROM_SECONDS = 60.0
 """Events of less time than this end before the watermark has come to a tick in every partition."""
 
+NEVER_IDLE = "7d"
+"""Events lie in the past. A worker that has counted all would pass to the present: what it remembers would expire, and
+all that its windows hold would leave them while the last ticks that count are still being decided."""
+
 SESSION_SECONDS = 12.0
 """For so long the group keeps the partitions of a worker that was killed."""
 
@@ -120,7 +124,7 @@ class Course:
         """Return an app of its own."""
         name = f"curve-{uuid.uuid4().hex[:8]}"
         rules = presetwatch.rules(setting.rules, setting.window)
-        return presetwatch.App(self.bootstrap, topic, name, self.folder / name, rules)
+        return presetwatch.App(self.bootstrap, topic, name, self.folder / name, rules, {"IDLE_AFTER": NEVER_IDLE})
 
 
 def _linked(events: Iterator[Event], lengths: int) -> Iterator[Event]:
@@ -198,8 +202,7 @@ def _remembering(course: Course, events: Iterator[Event]) -> presetwatch.App:
     topics.create(course.bootstrap, topic, PARTITIONS)
     topics.fill(course.bootstrap, topic, events)
     app = course.app(topic, Setting("", window=f"{DAYS}d"))
-    # What a quiet worker remembers would expire by the wall clock.
-    return replace(app, settings={"DEDUPE_HORIZON": f"{DAYS + 1}d", "IDLE_AFTER": "7d"})
+    return replace(app, settings={**app.settings, "DEDUPE_HORIZON": f"{DAYS + 1}d"})
 
 
 def _at_rest(running: presetwatch.Workers) -> int:
