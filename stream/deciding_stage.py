@@ -115,7 +115,7 @@ class DecidingStage:
             for value in fresh.values:
                 self._merge(owned.board, value)
             owned.position = max(owned.position, chunk.run.offsets[-1] + 1)
-            events = list(owned.board.decide())
+            events = await decided(owned.board)
             await self.outbox.send(self._alert(event) for event in events)
             owned.told_to_ms = owned.board.tick_ms
             self.meters.update(f"alerts:{event.kind}" for event in events)
@@ -197,3 +197,12 @@ class DecidingStage:
         lag_seconds = time() - event.at / 1000
         headers = [*event.cloudevent_headers(), ("lag-seconds", b"%.3f" % lag_seconds)]
         return Out(self.settings.alerts_topic, event.preset.encode(), event.to_json(), headers=headers)
+
+
+async def decided(board: Board) -> list[AlertEvent]:
+    """Decide what is due. The end of an old log may make so much due that others must be answered in between."""
+    events = board.decide_some()
+    while board.is_due():
+        await asyncio.sleep(0)
+        events += board.decide_some()
+    return events

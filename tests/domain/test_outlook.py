@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -161,6 +162,25 @@ def test_a_rule_may_breach_once_what_inhibits_it_has_ended_though_nothing_comes(
         ("resolved", "rule-1", 30_000),
         ("fired", "rule-0", 40_000),
     ]
+
+
+@settings(max_examples=30)
+@given(PANES, st.integers(1, 400))
+def test_some_ticks_at_a_time_are_decided_as_all_at_once(panes: dict[int, tuple[int, int]], looks: int) -> None:
+    at_once = decided(panes, [LAST])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("stream.domain.deciding.SOME_LOOKS", looks)
+        assert decided(panes, [LAST]) == at_once
+
+
+def test_what_takes_long_to_decide_is_decided_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stream.domain.deciding.SOME_LOOKS", 20)
+    board = board_of({0: (1, 0), 1: (0, 2), 100: (1, 0)}, RULES)
+    board.clocks.watermarks = {0: LAST * PANE_MS}
+    first = board.decide_some()
+    assert (len(board.presets), board.tick_ms, board.is_due()) == (2, 11 * PANE_MS, True)
+    assert [*first, *board.decide()] == decided({0: (1, 0), 1: (0, 2), 100: (1, 0)}, [LAST])
+    assert (board.tick_ms, board.is_due(), board.decide_some()) == (LAST * PANE_MS, False, [])
 
 
 def test_events_of_several_presets_come_in_the_order_of_ticks() -> None:
