@@ -2,7 +2,7 @@
 
 Law: a tick is decided once every source partition's watermark has reached it, and by then all that rules may use of
 earlier panes has arrived; so what is decided is a function of the source log alone, however messages were cut,
-repeated or interleaved. A preset with empty windows and nothing pending sleeps, whatever time passes over it.
+repeated or interleaved. A preset sleeps, whatever time passes over it, while nothing is pending and no window changes.
 """
 
 from collections import deque
@@ -33,7 +33,8 @@ RESOLVED_KEPT = 50
 """Alerts that have resolved and can still be asked for, per partition."""
 
 SOME_LOOKS = 16_384
-"""Ticks times presets that are decided without a pause: at some 25 microseconds each, less than half a second."""
+"""About so many presets times ticks are decided without a pause: at some 25 microseconds each, less than half a second,
+and ten times that where a dozen rules fire for each preset."""
 
 
 @dataclass(slots=True)
@@ -121,7 +122,7 @@ class Board:
         return clock_ms if clock_ms is not None and (self.tick_ms is None or clock_ms > self.tick_ms) else None
 
     def decide_some(self) -> list[AlertEvent]:
-        """Decide as many of these as take little time, for whoever has others to answer in between."""
+        """Decide the next ticks, as many as take little time, for whoever has others to answer in between."""
         clock_ms = self._due_to()
         if clock_ms is None:
             return []
@@ -143,12 +144,12 @@ class Board:
             self._keep(self.presets[ALL_PRESETS if event.preset == WHOLE_TOPIC else event.preset], event)
             yield event
 
-    def _resolve_removed(self, clock_ms: int) -> Iterator[AlertEvent]:
+    def _resolve_removed(self, to_ms: int) -> Iterator[AlertEvent]:
         """End what other rules have begun, at the first tick that they do not see: a crash must not move it."""
         restored, self.restored = self.restored, ()
         for name in restored:
             at_ms = self._next_tick(self.presets[name])
-            if at_ms > clock_ms:
+            if at_ms > to_ms:
                 self.restored += (name,)
             else:
                 yield from self._forget_rules(name, at_ms)
@@ -181,16 +182,16 @@ class Board:
         topic.due_ms = self._next_due(ALL_PRESETS, topic, clock_ms)
         self.changed_presets.add(ALL_PRESETS)
 
-    def _decide_preset(self, name: str, clock_ms: int) -> Iterator[AlertEvent]:
+    def _decide_preset(self, name: str, to_ms: int) -> Iterator[AlertEvent]:
         preset = self.presets[name]
-        while preset.is_due(clock_ms):
-            outlook = self._look_out(name, preset, clock_ms)
+        while preset.is_due(to_ms):
+            outlook = self._look_out(name, preset, to_ms)
             while preset.is_due(outlook.last_ms):
                 yield from self._decide_tick(name, preset, outlook)
 
-    def _look_out(self, name: str, preset: Preset, clock_ms: int) -> Outlook:
+    def _look_out(self, name: str, preset: Preset, to_ms: int) -> Outlook:
         pane_ms, first_ms = self.policy.pane_ms, preset.due_ms or 0
-        ticks = min(MOST_TICKS, (clock_ms - first_ms) // pane_ms + 1)
+        ticks = min(MOST_TICKS, (to_ms - first_ms) // pane_ms + 1)
         closing = preset.close_panes(first_ms + pane_ms * (ticks - 1))
         return Outlook(first_ms, pane_ms, closing, preset.windows, self.policy.watch(name).screen, ticks)
 
@@ -222,6 +223,7 @@ class Board:
             return []
         place_of = self.policy.watch(name).place_of
         opened = (rule for rule, alert in preset.alerts.items() if alert.phase is not Phase.INACTIVE)
+        # An alert whose rule is gone is nobody's to ask about: it ends at the preset's next tick.
         return [place_of[rule] for rule in opened if rule in place_of]
 
     def _is_inhibited(self, name: str, rule: BaseRule) -> bool:

@@ -63,7 +63,7 @@ class Outlook:
     """The sums of the tick that was looked at last: its rules ask for them one by one."""
 
     def __post_init__(self) -> None:
-        self._sums, lost_ms = self.windows.look(self.first_ms + self.pane_ms * np.arange(self.ticks))
+        self._sums, lost_ms = self.windows.sums_and_losses_at(self.first_ms + self.pane_ms * np.arange(self.ticks))
         asked = self.screen.passed(self._sums)
         self._asked = asked.nonzero()[1].tolist()
         self._ends = [0, *np.cumsum(asked.sum(axis=1)).tolist()]

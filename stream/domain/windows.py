@@ -79,7 +79,7 @@ class Windows:
         """Return errors and all jobs of each window (second axis) that ends at each of some ticks (first)."""
         return self._sums(*self._bounds(ticks_ms))
 
-    def look(self, ticks_ms: Numbers) -> tuple[Numbers, Numbers]:
+    def sums_and_losses_at(self, ticks_ms: Numbers) -> tuple[Numbers, Numbers]:
         """Return what `sums_at` does, and for each tick when a window that ends at it loses its oldest jobs.
 
         That is the start of the pane that they are in, and the window's length: past it the window holds them no more.

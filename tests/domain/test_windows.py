@@ -51,7 +51,7 @@ def test_windows_stay_as_they_are_until_one_of_them_loses_jobs(panes: dict[int, 
     held = [
         (start, key) for start, counts in before.items() if counts for key in KEYS if start >= at_ms - key.length_ms
     ]
-    sums, lost_ms = windows.look(np.array([at_ms]))
+    sums, lost_ms = windows.sums_and_losses_at(np.array([at_ms]))
     assert (sums == windows.sums_at(np.array([at_ms]))).all()
     assert lost_ms.tolist() == [min((start + key.length_ms for start, key in held), default=NEVER_MS)]
 
