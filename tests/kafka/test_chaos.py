@@ -1,11 +1,38 @@
 """The short, fixed part of `make chaos`: workers only, since the broker is shared with other tests."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
 
+from tests.kafka.chaos.faults import Act, Faults
 from tests.kafka.chaos.run import ENTRY, RULES, Plan, disturb
 from tests.kafka.harness import deploy
+
+
+class Scripted(Faults):
+    """Faults of which every other does not come."""
+
+    def staff(self, least: int = 1) -> None:
+        """Need nobody."""
+
+    def draw(self, at_once: int, without: set[str]) -> Iterator[tuple[str, Act]]:
+        async def comes() -> str | None:
+            return "SIGKILL"
+
+        async def does_not_come() -> str | None:
+            return None
+
+        while True:
+            yield from [("moment", does_not_come), ("kill", comes)]
+
+
+async def test_a_moment_that_does_not_come_is_no_fault() -> None:
+    deployment: Any = None
+    struck = [each async for each in Scripted(deployment, None, Random(1)).strike(2, set())]
+    assert [(faults, did) for faults, _, did in struck] == [(0, None), (1, "SIGKILL"), (1, None), (2, "SIGKILL")]
 
 
 @pytest.mark.timeout(600)

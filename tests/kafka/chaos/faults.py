@@ -2,9 +2,10 @@
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from random import Random
+from typing import NamedTuple
 
 from stream.topics import TABLES, changelog_of
 from tests.kafka.chaos.broker import Broker
@@ -20,7 +21,16 @@ MOST_WORKERS = 3
 WAIT_SECONDS = 15.0
 """How long a moment is waited for: some, like a rejected record, do not come by often."""
 
-Act = Callable[[], Awaitable[str]]
+Act = Callable[[], Awaitable[str | None]]
+"""Returns what it did, None if it was to be at a moment that did not come."""
+
+
+class Struck(NamedTuple):
+    """One act, and how many faults there have been with it."""
+
+    faults: int
+    name: str
+    did: str | None
 
 
 @dataclass(slots=True)
@@ -43,8 +53,19 @@ class Faults:
         while len(self.alive()) < least:
             self.deployment.start()
 
-    def draw(self, faults: int, without: set[str]) -> Iterator[tuple[str, Act]]:
-        """Draw so many acts; every moment comes up before any comes up again."""
+    async def strike(self, faults: int, without: set[str]) -> AsyncIterator[Struck]:
+        """Act until there have been so many faults; what was to be at a moment that does not come is none."""
+        struck = 0
+        for name, act in self.draw(faults, without):
+            self.staff()
+            did = await act()
+            struck += did is not None
+            yield Struck(struck, name, did)
+            if struck == faults:
+                return
+
+    def draw(self, at_once: int, without: set[str]) -> Iterator[tuple[str, Act]]:
+        """Draw acts, so many at once, without end; every moment comes up before any comes up again."""
         moments = self._moments()
         acts: dict[str, tuple[int, Act]] = {
             "kill": (4, self.kill),
@@ -60,8 +81,9 @@ class Faults:
         skipped = without | (set() if self.broker else {name for name in acts if "broker" in name or "refuse" in name})
         names = [name for name in acts if name not in skipped]
         weights = [acts[name][0] for name in names]
-        for name in self.chance.choices(names, weights, k=faults):
-            yield name, acts[name][1]
+        while True:
+            for name in self.chance.choices(names, weights, k=at_once):
+                yield name, acts[name][1]
 
     def _moments(self) -> Iterator[str]:
         while True:
@@ -89,7 +111,7 @@ class Faults:
             return f"one worker less: {victim.number}"
         return f"one worker more: {self.deployment.start().number}"
 
-    async def hit(self, moment: str, with_signal: signal.Signals) -> str:
+    async def hit(self, moment: str, with_signal: signal.Signals) -> str | None:
         """Have a worker kill or stop itself when it gets to a moment; one that stops wakes after it was replaced."""
         for worker in self.alive():
             arm(worker.trigger, Trigger(moment, with_signal))
@@ -100,7 +122,7 @@ class Faults:
             worker.trigger.unlink(missing_ok=True)
         self.staff()
         if victim is None:
-            return f"{moment}: it did not come"
+            return None
         if with_signal is signal.SIGSTOP:
             self.deployment.start()
             await asyncio.sleep(SESSION_SECONDS + 5)  # it must be taken for dead before it wakes

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from time import monotonic
 
 from tests.kafka.chaos.broker import Broker
 from tests.kafka.chaos.faults import Faults
@@ -76,11 +77,12 @@ async def disturb(deployment: Deployment, broker: Broker | None, plan: Plan, say
     faults = Faults(deployment, broker, Random(plan.seed))
     faults.staff(2)
     traffic = Traffic(deployment.settings, plan.seed, plan.minutes, plan.faults * (plan.pause_seconds + 4))
-    running = asyncio.create_task(traffic.run())
-    for number, (name, act) in enumerate(faults.draw(plan.faults, plan.without), 1):
-        faults.staff()
-        say(f"{number:4} {name}: {await act()}")
+    running, began_at = asyncio.create_task(traffic.run()), monotonic()
+    async for struck, name, did in faults.strike(plan.faults, plan.without):
+        say(f"{struck:4} {name}: {did or 'its moment did not come'}")
         await asyncio.sleep(plan.pause_seconds)  # faults may overlap with recoveries, but not all with one
+        traffic.seconds_left = (plan.faults - struck + 1) * (monotonic() - began_at) / max(1, struck)
+    assert not running.done(), "there was no more traffic when the last fault came"
     traffic.hurry = True
     await running
     faults.staff(2)

@@ -17,7 +17,9 @@ class Traffic:
 
     def __init__(self, settings: Settings, seed: int, minutes: int, seconds: float) -> None:
         self._topic, self._chance = settings.events_topic, Random(seed)
-        self._deliveries, self._seconds = list(generate(seed, minutes)), seconds
+        self._deliveries = list(generate(seed, minutes))
+        self.seconds_left = seconds
+        """For so long there is to be traffic still."""
         self._producer = Producer(
             {
                 "bootstrap.servers": settings.bootstrap,
@@ -31,13 +33,13 @@ class Traffic:
 
     async def run(self) -> None:
         """Send everything; returns when all of it has been acknowledged."""
-        pause = self._seconds / len(self._deliveries)
         for place in range(len(self._deliveries)):
             self._send(place)
             if self._chance.random() < LATER_SHARE:
                 self._send(self._chance.randrange(place + 1))
             if not self.hurry:
-                await asyncio.sleep(pause)  # paces the traffic; nothing is waited for
+                # Paces the traffic; nothing is waited for.
+                await asyncio.sleep(self.seconds_left / (len(self._deliveries) - place))
             self._producer.poll(0)
         left = 1
         while left:
