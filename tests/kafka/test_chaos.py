@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.kafka.chaos.faults import Act, Faults
+from tests.kafka.chaos.faults import Act, Faults, Missed
 from tests.kafka.chaos.run import ENTRY, RULES, Plan, disturb
 from tests.kafka.harness import deploy
 
@@ -19,20 +19,23 @@ class Scripted(Faults):
         """Need nobody."""
 
     def draw(self, at_once: int, without: set[str]) -> Iterator[tuple[str, Act]]:
-        async def comes() -> str | None:
+        async def comes() -> str:
             return "SIGKILL"
 
-        async def does_not_come() -> str | None:
-            return None
+        async def does_not_come() -> Missed:
+            return Missed("at revoke")
 
         while True:
-            yield from [("moment", does_not_come), ("kill", comes)]
+            yield "moment", does_not_come
+            yield "kill", comes
 
 
 async def test_a_moment_that_does_not_come_is_no_fault() -> None:
     deployment: Any = None
     struck = [each async for each in Scripted(deployment, None, Random(1)).strike(2, set())]
-    assert [(faults, did) for faults, _, did in struck] == [(0, None), (1, "SIGKILL"), (1, None), (2, "SIGKILL")]
+    said = [f"{faults} {name}: {did}" for faults, name, did in struck]
+    missed, hit = "moment: did not come: at revoke", "kill: SIGKILL"
+    assert said == [f"0 {missed}", f"1 {hit}", f"1 {missed}", f"2 {hit}"]
 
 
 @pytest.mark.timeout(600)

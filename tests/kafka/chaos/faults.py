@@ -21,8 +21,18 @@ MOST_WORKERS = 3
 WAIT_SECONDS = 15.0
 """How long a moment is waited for: some, like a rejected record, do not come by often."""
 
-Act = Callable[[], Awaitable[str | None]]
-"""Returns what it did, None if it was to be at a moment that did not come."""
+
+class Missed(NamedTuple):
+    """A moment that did not come while it was waited for."""
+
+    moment: str
+
+    def __str__(self) -> str:
+        return f"did not come: {self.moment}"
+
+
+Act = Callable[[], Awaitable[str | Missed]]
+"""Returns what it did."""
 
 
 class Struck(NamedTuple):
@@ -30,7 +40,7 @@ class Struck(NamedTuple):
 
     faults: int
     name: str
-    did: str | None
+    did: str | Missed
 
 
 @dataclass(slots=True)
@@ -59,7 +69,7 @@ class Faults:
         for name, act in self.draw(faults, without):
             self.staff()
             did = await act()
-            struck += did is not None
+            struck += not isinstance(did, Missed)
             yield Struck(struck, name, did)
             if struck == faults:
                 return
@@ -111,7 +121,7 @@ class Faults:
             return f"one worker less: {victim.number}"
         return f"one worker more: {self.deployment.start().number}"
 
-    async def hit(self, moment: str, with_signal: signal.Signals) -> str | None:
+    async def hit(self, moment: str, with_signal: signal.Signals) -> str | Missed:
         """Have a worker kill or stop itself when it gets to a moment; one that stops wakes after it was replaced."""
         for worker in self.alive():
             arm(worker.trigger, Trigger(moment, with_signal))
@@ -122,7 +132,7 @@ class Faults:
             worker.trigger.unlink(missing_ok=True)
         self.staff()
         if victim is None:
-            return None
+            return Missed(moment)
         if with_signal is signal.SIGSTOP:
             self.deployment.start()
             await asyncio.sleep(SESSION_SECONDS + 5)  # it must be taken for dead before it wakes

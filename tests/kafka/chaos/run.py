@@ -79,7 +79,7 @@ async def disturb(deployment: Deployment, broker: Broker | None, plan: Plan, say
     traffic = Traffic(deployment.settings, plan.seed, plan.minutes, plan.faults * (plan.pause_seconds + 4))
     running, began_at = asyncio.create_task(traffic.run()), monotonic()
     async for struck, name, did in faults.strike(plan.faults, plan.without):
-        say(f"{struck:4} {name}: {did or 'its moment did not come'}")
+        say(f"{struck:4} {name}: {did}")
         await asyncio.sleep(plan.pause_seconds)  # faults may overlap with recoveries, but not all with one
         traffic.seconds_left = (plan.faults - struck + 1) * (monotonic() - began_at) / max(1, struck)
     assert not running.done(), "there was no more traffic when the last fault came"
