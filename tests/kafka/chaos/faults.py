@@ -19,7 +19,9 @@ SESSION_SECONDS = 10.0
 
 MOST_WORKERS = 3
 WAIT_SECONDS = 15.0
-"""How long a moment is waited for: some, like a rejected record, do not come by often."""
+"""How long a moment is waited for."""
+WAIT_FOR_ALERTS_SECONDS = 60.0
+"""Some 120 are sent in the half hour that 200 faults take."""
 
 
 class Missed(NamedTuple):
@@ -127,7 +129,7 @@ class Faults:
             arm(worker.trigger, Trigger(moment, with_signal))
         if moment in {"at revoke", "at resume"} or "claims" in moment:
             self.deployment.start()
-        victim = await self._first_hit()
+        victim = await self._first_hit(WAIT_FOR_ALERTS_SECONDS if "alerts" in moment else WAIT_SECONDS)
         for worker in self.alive():
             worker.trigger.unlink(missing_ok=True)
         self.staff()
@@ -141,9 +143,9 @@ class Faults:
             self.deployment.start()
         return f"{with_signal.name} {moment}: worker {victim.number}"
 
-    async def _first_hit(self) -> Worker | None:
+    async def _first_hit(self, within_seconds: float) -> Worker | None:
         watched = self.alive()
-        for _ in range(int(WAIT_SECONDS / 0.05)):
+        for _ in range(int(within_seconds / 0.05)):
             for worker in watched:
                 if not worker.trigger.exists():
                     return worker
