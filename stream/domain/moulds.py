@@ -17,12 +17,16 @@ from numpy.typing import NDArray
 
 from stream.domain.job_names import UUID_CHARS, Characters
 
-FEW = 200
-"""So many events of one length are worth a mould, which takes as long to make as some 50 are read in."""
+FEW = 400
+"""So many events of one length are worth a mould, though only half of them fit it: to make it and try it on a sample
+takes as long as decoding some 80, and to read one with it half as long as decoding it."""
 
 BLOCK = 256
 """Events that are held against a mould at once: with what is made of them, five times as much, usual ones fit a core's
 own cache."""
+
+SAMPLE = 32
+"""Events by which it is seen whether a mould is worth holding against more."""
 
 MAX_BYTES = 2_000
 
@@ -83,6 +87,10 @@ class _Digits(NamedTuple):
         return numbers
 
 
+def _among(chosen: NDArray[np.bool_], rows: Rows, events: Bytes) -> tuple[Rows, Bytes]:
+    return rows[chosen], events[chosen]
+
+
 def _number(digits: Bytes) -> NDArray[np.int64]:
     found: NDArray[np.int64] = digits.astype(np.int64) @ 10 ** np.arange(digits.shape[1] - 1, -1, -1, dtype=np.int64)
     return found
@@ -116,14 +124,15 @@ class Mould:
 
     def fitting(self, values: Sequence[bytes], rows: Rows) -> Alike:
         """Return which of some events of its length fit, or just a few if it is not worth looking at all of them."""
-        found: list[_Fitting] = []
-        room = self._room(min(BLOCK, len(rows)))
-        for first in range(0, len(rows), BLOCK):
-            block = rows[first : first + BLOCK]
-            found.append(self._fitting(block, b"".join(map(values.__getitem__, block.tolist())), room))
-            if not first and 2 * len(found[0].rows) < len(block):
-                break
+        found = [self._held(values, rows[:SAMPLE], self._room(SAMPLE))]
+        if 2 * len(found[0].rows) >= min(SAMPLE, len(rows)):
+            room = self._room(min(BLOCK, len(rows)))
+            blocks = (rows[first : first + BLOCK] for first in range(SAMPLE, len(rows), BLOCK))
+            found += [self._held(values, block, room) for block in blocks]
         return self._read(_Fitting(*map(np.concatenate, zip(*found, strict=True))))
+
+    def _held(self, values: Sequence[bytes], rows: Rows, room: _Room) -> "_Fitting":
+        return self._fitting(rows, b"".join(map(values.__getitem__, rows.tolist())), room)
 
     def _room(self, count: int) -> _Room:
         event, same = np.tile(self.event, (count, 1)), np.tile(self.same, (count, 1))
@@ -134,16 +143,18 @@ class Mould:
         room = room.of(len(rows))
         np.bitwise_xor(events, room.event, out=room.other)
         np.bitwise_and(room.other, room.same, out=room.other)
-        if room.other.max() or not self._are_plain(events, text, room):
-            fits = (room.other.max(axis=1) == 0) & self._is_plain(events)
-            rows, events = rows[fits], events[fits]
+        if room.other.max():
+            rows, events = _among(room.other.max(axis=1) == 0, rows, events)
+        if not self._are_plain(events, text, room.of(len(rows))):
+            rows, events = _among(self._is_plain(events), rows, events)
         return _Fitting(rows, events[:, self.job_id], events[:, self.preset], events[:, self.sent.text])
 
     def _are_plain(self, events: Bytes, text: bytes, room: _Room) -> bool:
         """Tell whether all strings end where the mould's do and hold nothing odd, if all of its quotes are there."""
         np.equal(events, _QUOTE, out=room.is_quote)
         has_only_these = np.count_nonzero(room.is_quote) == self.quotes * len(events)
-        return bool(has_only_these and events.min() >= _SPACE and events.max() <= _TILDE and b"\\" not in text)
+        is_printed = events.min(initial=_SPACE) >= _SPACE and events.max(initial=_TILDE) <= _TILDE
+        return bool(has_only_these and is_printed and b"\\" not in text)
 
     def _is_plain(self, events: Bytes) -> NDArray[np.bool_]:
         """Tell the same of each of some events."""

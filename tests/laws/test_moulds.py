@@ -14,7 +14,7 @@ from stream.domain.causes import Causes
 from stream.domain.columns import read
 from stream.domain.fast_parse import FEW_PRESETS, read_usual
 from stream.domain.job_names import JobIds, characters, chosen, names
-from stream.domain.moulds import FEW
+from stream.domain.moulds import BLOCK, FEW, SAMPLE
 from stream.domain.parse import Outcome, parse
 from stream.domain.records import Run
 from stream.domain.tally import Cell
@@ -202,6 +202,47 @@ def test_of_many_alike_one_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(read.job_ids) == ids
     assert [read.said[code][0] for code in read.codes] == presets
     assert decoded.call_count == 1
+
+
+def alternating(*layouts: bytes, count: int) -> list[bytes]:
+    """Return events of one length, each of its own job, in these layouts by turns."""
+    ids = [f"{number:08x}{JOB[8:]}" for number in range(count)]
+    return [layouts[number % len(layouts)].replace(JOB.encode(), ids[number].encode()) for number in range(count)]
+
+
+LAYOUTS = [
+    finished(preset="summarize", output={"link": "abc"}),
+    finished(preset="transcript", output={"link": "ab"}),
+    finished(preset="soap-note", output={"lin": "abcd"}),
+]
+ODD = [
+    finished(preset="summarize", output={"link": "a\\"}),
+    finished(preset="summarize", output={"link": "abc"}).replace(b"abc", b"a\xc3\xa9"),
+    finished(preset="summarize", output={"link": "abc"}).replace(b"abc", b'a":'),
+    finished(preset="summarize", output={"link": "abc"}).replace(b"abc", b"ab\x1f"),
+]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=["a backslash", "two bytes for a letter", "a quote", "a control"])
+def test_events_past_the_sample_are_read_among_unlike_ones_as_they_are_alone(odd: bytes) -> None:
+    values = alternating(LAYOUTS[0], LAYOUTS[1], LAYOUTS[0], count=2 * (SAMPLE + BLOCK))
+    for row in (0, SAMPLE, SAMPLE + BLOCK - 1, SAMPLE + BLOCK + 1, len(values) - 1):
+        changed = [*values[:row], odd, *values[row + 1 :]]
+        assert by_moulds(changed) == one_by_one(changed)
+        assert usual(changed, few=1) == usual(changed, few=len(changed) + 1)
+
+
+def test_a_mould_that_most_of_a_sample_do_not_fit_is_not_held_against_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    decoded = Mock(side_effect=fast_parse._decode)
+    monkeypatch.setattr(fast_parse, "_decode", decoded)
+    values = alternating(*LAYOUTS, count=FEW)
+    assert len(set(map(len, values))) == 1
+    read = read_usual(values)
+    assert read.rows.tolist() == list(range(FEW))
+    fit = -(-SAMPLE // len(LAYOUTS))
+    assert decoded.call_count == 1 + FEW - fit
 
 
 def test_what_is_not_there_often_is_decoded_one_by_one() -> None:
