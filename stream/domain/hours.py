@@ -35,6 +35,8 @@ class Hours:
     running: dict[Cell, int] = field(default_factory=dict)
     sums: dict[Counted, Sum] = field(default_factory=dict)
     """The jobs of the running hour, as each filter of a window counts them."""
+    settled_sums: dict[WindowKey, Sum] = field(default_factory=dict)
+    """Those of a window's settled hours, once asked for in the running hour: rules ask at every tick."""
 
     def open(
         self, keys: Iterable[WindowKey], span_ms: int, panes: Mapping[int, Counts], at_ms: int | None
@@ -47,6 +49,7 @@ class Hours:
         self.hour_ms = -1 if at_ms is None else pane_start(at_ms, HOUR_MS)
         settled = self._settle_unknown(panes) if span_ms else []
         self.windows.open(keys if span_ms else (), self.past, None if at_ms is None else self.hour_ms)
+        self.settled_sums = {}
         self._begin_hour()
         for start, counts in panes.items():
             if at_ms is not None and self.hour_ms <= start < at_ms:
@@ -81,7 +84,9 @@ class Hours:
         yield from self._pass_to(pane_start(at_ms, HOUR_MS))
 
     def _pass_to(self, hour_ms: int) -> Iterator[int]:
-        while self.is_waiting() and self.hour_ms < hour_ms:
+        if hour_ms > self.hour_ms:
+            self.settled_sums = {}
+        while self.hour_ms < hour_ms and self.is_waiting():
             if self.running:
                 self.past[self.hour_ms] = self.running
                 self._begin_hour()
@@ -96,7 +101,9 @@ class Hours:
 
     def sum_over(self, key: WindowKey) -> Sum:
         """Return the jobs of a window, those of the running hour included."""
-        errors, total = self.windows.sum_at(self.hour_ms, key)
+        if key not in self.settled_sums:
+            self.settled_sums[key] = self.windows.sum_at(self.hour_ms, key)
+        errors, total = self.settled_sums[key]
         running = self.sums.get(key.counted, NOTHING)
         return Sum(errors + running.errors, total + running.total)
 

@@ -62,6 +62,14 @@ def test_hours_that_no_rule_asked_for_before_are_known_by_their_panes() -> None:
     assert hours.sum_over(KEYS[0]) == Sum(1, 3)
 
 
+def test_what_was_asked_before_other_hours_were_known_is_asked_anew() -> None:
+    hours = new({0: {FAILED: 1}}, Hours(), 2 * HOUR_MS)
+    assert hours.sum_over(KEYS[0]) == Sum(1, 1)
+    hours.past = {0: {FAILED: 2}, HOUR_MS: {FINISHED: 1}}
+    hours.open(KEYS, SPAN_MS, {}, 2 * HOUR_MS)
+    assert hours.sum_over(KEYS[0]) == Sum(2, 3)
+
+
 @pytest.mark.parametrize("hours_ms", [0, SPAN_MS])
 def test_a_row_that_is_newer_than_the_tick_counts_nothing_twice(hours_ms: int) -> None:
     at_ms = 26 * HOUR_MS + 20_000
