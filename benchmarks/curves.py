@@ -36,7 +36,7 @@ from stream.memory import GIVE_BACK_SECONDS
 
 RESULTS = Path(__file__).with_name("results")
 FIGURES = RESULTS / "curves.json"
-EVENTS = 300_000
+EVENTS = 1_000_000
 ROUNDS = 2
 PARTITIONS = 4
 RULES = 20
