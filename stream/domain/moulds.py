@@ -124,21 +124,19 @@ class Mould:
 
     def fitting(self, values: Sequence[bytes], rows: Rows) -> Alike:
         """Return which of some events of its length fit, or just a few if it is not worth looking at all of them."""
-        found = [self._held(values, rows[:SAMPLE], self._room(SAMPLE))]
+        found = [self._fitting(values, rows[:SAMPLE], self._room(SAMPLE))]
         if 2 * len(found[0].rows) >= min(SAMPLE, len(rows)):
             room = self._room(min(BLOCK, len(rows)))
             blocks = (rows[first : first + BLOCK] for first in range(SAMPLE, len(rows), BLOCK))
-            found += [self._held(values, block, room) for block in blocks]
+            found += [self._fitting(values, block, room) for block in blocks]
         return self._read(_Fitting(*map(np.concatenate, zip(*found, strict=True))))
-
-    def _held(self, values: Sequence[bytes], rows: Rows, room: _Room) -> "_Fitting":
-        return self._fitting(rows, b"".join(map(values.__getitem__, rows.tolist())), room)
 
     def _room(self, count: int) -> _Room:
         event, same = np.tile(self.event, (count, 1)), np.tile(self.same, (count, 1))
         return _Room(event, same, np.empty_like(event), np.empty_like(event, np.bool_))
 
-    def _fitting(self, rows: Rows, text: bytes, room: _Room) -> "_Fitting":
+    def _fitting(self, values: Sequence[bytes], rows: Rows, room: _Room) -> "_Fitting":
+        text = b"".join(map(values.__getitem__, rows.tolist()))
         events = np.frombuffer(text, np.uint8).reshape(-1, len(self.event))
         room = room.of(len(rows))
         np.bitwise_xor(events, room.event, out=room.other)
