@@ -21,7 +21,7 @@ MOST_WORKERS = 3
 WAIT_SECONDS = 15.0
 """How long a moment is waited for."""
 WAIT_FOR_ALERTS_SECONDS = 60.0
-"""Some 120 are sent in the half hour that 200 faults take."""
+"""Some 60 are sent in the half hour that 200 faults take."""
 
 
 class Missed(NamedTuple):
